@@ -1,0 +1,1 @@
+"""Winds, flights and landings: values and physics without a server."""

@@ -1,0 +1,37 @@
+"""Everything that can go wrong on purpose, as one tree of types.
+
+A message is one sentence that a person can act on.  The server maps types to HTTP statuses; nothing is
+decided by reading a message.
+"""
+
+
+class HabsimError(Exception):
+    """Any failure that HABSIM foresees."""
+
+
+class InvalidRequestError(HabsimError):
+    """A parameter is missing, malformed or out of range."""
+
+
+class OutsideForecastError(InvalidRequestError):
+    """A flight would leave the time span of the forecast."""
+
+
+class NotFoundError(HabsimError):
+    """The thing asked for is not there, or no longer."""
+
+
+class UnavailableError(HabsimError):
+    """The data needed to answer cannot be used now."""
+
+
+class StoreError(UnavailableError):
+    """The store has no usable cycle, or lacks a file."""
+
+
+class BadFileError(UnavailableError):
+    """A file is damaged or not of the promised layout."""
+
+
+class SettingsError(HabsimError):
+    """The environment asks for something that does not exist."""
