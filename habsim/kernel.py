@@ -1,0 +1,270 @@
+"""The compiled integrator: flies many balloons through one member's winds.
+
+The wind is a polynomial inside one cell of the grid and has a kink at every face.  A fourth-order step that
+straddles a kink is second order at best, so a step stays in one cell and ends on the first face it meets;
+then steps of minutes are right to centimetres.
+"""
+
+import hashlib
+import inspect
+import math
+from collections.abc import Callable
+from functools import cache
+from typing import NamedTuple, cast
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from habsim import earth, memory, step, touchdown
+from habsim import field as grid
+from habsim.arrays import Floats
+from habsim.earth import RADIUS
+from habsim.field import Cell, Field, Place
+from habsim.memory import compiled, write_float64
+from habsim.step import COASTING, RISING, SINKING, Motion, Span
+from habsim.touchdown import Terrain
+
+# Columns of a flight: seconds since the member's first slice, degrees, m, m, m, s, m/s, m/s, factor.
+TIME, LAT, LON, ALT, BURST, COAST, ASCENT, DESCENT, COEFF = range(9)
+FLIGHT_COLUMNS = 9
+LANDING_COLUMNS = 4  # time, lat, lon, alt
+NODE_COLUMNS = 8  # phase, time, lat, lon, alt, and the velocity east, north, up (m/s)
+
+LANDED = 0
+LEFT_FORECAST = 1
+BAD_WIND = 2  # a wind or level height that is not finite, or heights out of order
+
+_LONGEST = 480.0  # s, a step; beyond it the curvature of the path inside a cell shows
+_FARTHEST_FALL = 2500.0  # m, a step under a parachute: keeps Simpson's rule for its time below 1e-6
+_POLAR_LAT = 87.0  # degrees, beyond which position is a unit vector
+_POLAR_LONGEST = 30.0  # s
+_INSTANT = 1e-6  # s, by which a flight may pass the end of the forecast: rounding of Unix times
+
+
+class _Track(NamedTuple):
+    """Where the rows of a track go."""
+
+    nodes: int  # address of float64 (row, NODE_COLUMNS)
+    capacity: int
+
+
+class _Scratch(NamedTuple):
+    """Memory for one cell's corners and one step's path."""
+
+    corners: int
+    path: int
+
+
+@compiled
+def _note(track: _Track, count: int, motion: Motion, place: Place, u: float, v: float) -> int:
+    """Write one row of the track, if one is kept and has room; return the number of rows."""
+    if track.capacity == 0:
+        return 0
+    if count < track.capacity:
+        up = 0.0
+        if motion.phase != COASTING:
+            up = step.falling_speed(motion, place.alt) * (1.0 - motion.phase)
+        row = track.nodes + 8 * NODE_COLUMNS * count
+        write_float64(row, float(motion.phase))
+        write_float64(row + 8, place.time)
+        write_float64(row + 16, place.lat)
+        write_float64(row + 24, place.lon)
+        write_float64(row + 32, place.alt)
+        write_float64(row + 40, motion.coeff * u)
+        write_float64(row + 48, motion.coeff * v)
+        write_float64(row + 56, up)
+    return count + 1
+
+
+@compiled
+def _face(
+    field: Field, cell: Cell, corners: int, place: Place, motion: Motion, rates: tuple[float, float],
+    speed: float,
+) -> float:  # fmt: skip
+    """Return the altitude at which the balloon leaves its layer, or an infinity where nothing bounds it.
+
+    `rates` are dlat/dt and dlon/dt (degrees/s).  Where heights vary, the balloon meets the face somewhere
+    else than where it is now: three rounds of looking there first.
+    """
+    rising = motion.phase == RISING
+    if rising and cell.layer == field.levels - 1:
+        return math.inf
+    if not rising and cell.layer == -1:
+        return -math.inf
+    item = grid.HEIGHT_HIGH if rising else grid.HEIGHT_LOW
+    alt = place.alt
+    for _ in range(1 if field.heights_kind == grid.NO_HEIGHTS else 3):
+        wait = min(abs(alt - place.alt) / speed, _LONGEST)
+        lat, lon = place.lat + wait * rates[0], place.lon + wait * rates[1]
+        grid.weigh(field, cell, corners, lat, lon, place.time + wait)
+        alt = grid.geometric(grid.blend(corners, item))
+    return alt
+
+
+@compiled
+def _vertical_step(
+    motion: Motion, place: Place, face: float, target: float, speed: float, longest: float
+) -> Span:
+    """Return the step towards `target` that ends on the first of: target, face, air's kinks, length."""
+    way, least = speed * longest, speed * grid.LEAST
+    if motion.parachute:
+        way = min(way, _FARTHEST_FALL)
+        for layer in range(1, motion.air_layers):
+            above = place.alt - grid.geometric(memory.read_float64(motion.air + 32 * layer))
+            if above > grid.NUDGE:
+                way = min(way, max(above, least))
+    way = min(way, max(abs(face - place.alt), least))
+    end = place.alt + way if motion.phase == RISING else place.alt - way
+    if way >= abs(target - place.alt):
+        end = target
+    return step.vertical_span(motion, place.time, place.alt, end)
+
+
+@compiled
+def _span(
+    field: Field, cell: Cell, corners: int, place: Place, motion: Motion, target: float,
+    rates: tuple[float, float], longest: float,
+) -> Span:  # fmt: skip
+    """Return the step to try from `place`: within its layer and time slot, not past `target`."""
+    if motion.phase == COASTING:
+        span = step.level_span(place.time, min(longest, target - place.time), place.alt)
+    else:
+        speed = step.falling_speed(motion, place.alt)
+        face = _face(field, cell, corners, place, motion, rates, speed)
+        span = _vertical_step(motion, place, face, target, speed, longest)
+    edge = field.interval * (cell.slot + 1)
+    if span.times[2] > edge + _INSTANT:
+        span = step.cut_at_time(motion, span, edge)
+    return span
+
+
+@compiled
+def _phase(
+    field: Field, terrain: Terrain, motion: Motion, place: Place, target: float, layer: int,
+    scratch: _Scratch, track: _Track, count: int,
+) -> tuple[int, Place, int, int]:  # fmt: skip
+    """Fly one phase to `target`: an altitude, or a time when coasting.
+
+    Returns the status, where the phase ended, the layer there and the number of rows of the track.
+    """
+    corners, path = scratch.corners, scratch.path
+    last = field.interval * (field.times - 1)
+    while True:
+        over = place.time >= target if motion.phase == COASTING else place.alt == target
+        if not over and place.time > last - _INSTANT:
+            return LEFT_FORECAST, place, layer, count
+        if over and track.capacity == 0:
+            return LANDED, place, layer, count
+        cell = grid.locate(field, place, layer, grid.NUDGE * (1.0 - motion.phase), corners)
+        layer = cell.layer
+        if not grid.load(field, cell, corners):
+            return BAD_WIND, place, layer, count
+        u, v = grid.wind(field, cell, corners, place.lat, place.lon, place.alt, place.time)
+        count = _note(track, count, motion, place, u, v)
+        if over:
+            return LANDED, place, layer, count
+
+        polar = abs(place.lat) > _POLAR_LAT
+        if polar:
+            span = _span(field, cell, corners, place, motion, target, (0.0, 0.0), _POLAR_LONGEST)
+            if not step.polar_step(field, cell, corners, motion.coeff, place, span, path):
+                return BAD_WIND, place, layer, count
+        else:
+            scale = motion.coeff / (step.DEGREE * (RADIUS + place.alt))
+            rates = (v * scale, u * scale / math.cos(step.DEGREE * place.lat))
+            span = _span(field, cell, corners, place, motion, target, rates, _LONGEST)
+            step.step(field, cell, corners, motion.coeff, place, rates, span, path)
+            s = step.way_out(field, cell, corners, span, path, motion.phase == COASTING)
+            s = max(s, grid.LEAST / (span.times[2] - span.times[0]))
+            if s < 1.0:
+                span = step.cut(motion, span, s)
+                step.step(field, cell, corners, motion.coeff, place, rates, span, path)
+
+        s = touchdown.NOWHERE
+        if motion.phase == SINKING and span.alts[2] < touchdown.HIGHEST:
+            s = touchdown.touchdown(terrain, span, path, polar, place.lon)
+        if s == touchdown.NOWHERE:
+            lat, lon = step.along(path, polar, 1.0, place.lon)
+            place = Place(span.times[2], lat, lon, span.alts[2])
+        else:
+            lat, lon = step.along(path, polar, s, place.lon)
+            target = step.altitude(span, s)
+            place = Place(step.instant(span, s), lat, lon, target)
+
+
+@compiled
+def _flight(
+    field: Field, terrain: Terrain, air: int, air_layers: int, plan: tuple[float, ...], parachute: bool,
+    scratch: _Scratch, track: _Track,
+) -> tuple[int, Place, int]:  # fmt: skip
+    """Fly one plan (columns as above); return the status, where it ended and the rows of its track."""
+    place = Place(plan[TIME], plan[LAT], plan[LON], plan[ALT])
+    status, layer, count = LANDED, -1, 0
+    if place.alt < plan[BURST]:
+        motion = Motion(RISING, plan[ASCENT], False, plan[COEFF], air, air_layers)
+        status, place, layer, count = _phase(
+            field, terrain, motion, place, plan[BURST], layer, scratch, track, count
+        )
+    if status == LANDED and plan[COAST] > 0.0:
+        motion = Motion(COASTING, 0.0, False, plan[COEFF], air, air_layers)
+        status, place, layer, count = _phase(
+            field, terrain, motion, place, place.time + plan[COAST], layer, scratch, track, count
+        )
+    if status == LANDED:
+        motion = Motion(SINKING, plan[DESCENT], parachute, plan[COEFF], air, air_layers)
+        grounded = place.alt <= max(touchdown.ground(terrain, place.lat, place.lon), 0.0)
+        status, place, layer, count = _phase(
+            field, terrain, motion, place, place.alt if grounded else 0.0, layer, scratch, track, count
+        )
+    return status, place, count
+
+
+def fly(
+    field: Field,
+    air: Floats,
+    cells: NDArray[np.int16],
+    flights: Floats,
+    parachute: bool,
+    landings: Floats,
+    statuses: NDArray[np.int8],
+    nodes: Floats,
+) -> int:
+    """Fly every row of `flights`; return how many rows the first one's track has, or would have.
+
+    `flights` is (flight, FLIGHT_COLUMNS), `landings` (flight, LANDING_COLUMNS), `statuses` (flight,), `nodes`
+    (row, NODE_COLUMNS), with no rows where no track is wanted; a longer track is cut.  `air` is (layer, 4):
+    base height (m), temperature (K), lapse (K/m) and density (kg/m3) of the standard atmosphere; `cells` the
+    ground, int16 (row, column) as `habsim.ground` describes.
+
+    A flight that did not land leaves in `landings` where it stopped.  Longitudes are continuous with the
+    launch.  The inputs are trusted: finite, within the limits of a flight plan, launched within the forecast.
+    """
+    corners, path = np.empty(grid.CORNERS_SIZE), np.empty(step.PATH_SIZE)
+    scratch = _Scratch(corners.ctypes.data, path.ctypes.data)
+    terrain = Terrain(cells.ctypes.data, cells.shape[0], cells.shape[1])
+    rows = 0
+    for number in range(flights.shape[0]):
+        f = flights[number]
+        plan = (f[0], f[1], f[2], f[3], f[4], f[5], f[6], f[7], f[8])
+        track = _Track(nodes.ctypes.data, nodes.shape[0] if number == 0 else 0)
+        status, place, count = _flight(
+            field, terrain, air.ctypes.data, air.shape[0], plan, parachute, scratch, track
+        )
+        if number == 0:
+            rows = count
+        landings[number, 0], landings[number, 1] = place.time, place.lat
+        landings[number, 2], landings[number, 3] = place.lon, place.alt
+        statuses[number] = status
+    return rows
+
+
+@cache
+def compile_fly() -> Callable[..., int]:
+    """Return `fly` compiled; a process's first call compiles it (seconds) or loads it from Numba's cache.
+
+    The cache looks at the date of this file alone, so the name it files under says what all the sources say.
+    """
+    sources = "".join(inspect.getsource(module) for module in (earth, memory, grid, step, touchdown))
+    fly.__qualname__ = f"fly_{hashlib.sha256(sources.encode()).hexdigest()[:12]}"
+    return cast(Callable[..., int], njit(nogil=True, cache=True, error_model="numpy")(fly))

@@ -1,0 +1,138 @@
+"""Where a step first meets the ground.
+
+Ground is bilinear between cell centres, so along a straight line over one patch the gap is a parabola: its
+vertex is where a ridge may be grazed, and nothing between two looks can be missed.
+"""
+
+import math
+from typing import NamedTuple
+
+from habsim.memory import compiled, read_int16
+from habsim.step import Span, along, altitude
+
+HIGHEST = 9000.0  # m, above which no ground is looked for
+NOWHERE = 2.0  # the s of a step that stays in the air
+
+_STRIDE = 60.0  # s, pieces in which the ground is searched: short against the curvature of a path
+
+
+class Terrain(NamedTuple):
+    """Ground heights: cells from 180 W eastward, rows from the north down to 90 S."""
+
+    cells: int  # address of int16 (row, column), m
+    rows: int
+    columns: int
+
+
+@compiled
+def _index(terrain: Terrain, lat: float, lon: float) -> tuple[float, float]:
+    """Return (row, column), counted from the centre of cell (0, 0); the column is not wrapped."""
+    size = 360.0 / terrain.columns
+    return terrain.rows - 0.5 - (lat + 90.0) / size, (lon + 180.0) / size - 0.5
+
+
+@compiled
+def _cell(terrain: Terrain, row: int, column: int) -> int:
+    """Return the height (m) of one cell; rows are clamped, columns wrap."""
+    row = min(max(row, 0), terrain.rows - 1)
+    return int(read_int16(terrain.cells + 2 * (row * terrain.columns + column % terrain.columns)))
+
+
+@compiled
+def ground(terrain: Terrain, lat: float, lon: float) -> float:
+    """Return the bilinear ground (m), not clamped at the sea."""
+    y, x = _index(terrain, lat, lon)
+    y = min(max(y, 0.0), terrain.rows - 1.0)
+    row, column = math.floor(y), math.floor(x)
+    y -= row
+    x -= column
+    north = (1.0 - x) * _cell(terrain, row, column) + x * _cell(terrain, row, column + 1)
+    south = (1.0 - x) * _cell(terrain, row + 1, column) + x * _cell(terrain, row + 1, column + 1)
+    return (1.0 - y) * north + y * south
+
+
+@compiled
+def _highest(terrain: Terrain, y0: float, x0: float, y1: float, x1: float) -> int:
+    """Return the highest cell (m) that the ground between two indices can depend on."""
+    highest = -32768
+    for row in range(math.floor(min(y0, y1)), math.floor(max(y0, y1)) + 2):
+        for column in range(math.floor(min(x0, x1)), math.floor(max(x0, x1)) + 2):
+            highest = max(highest, _cell(terrain, row, column))
+    return highest
+
+
+@compiled
+def _gap(terrain: Terrain, span: Span, path: int, polar: bool, near: float, s: float) -> float:
+    """Return the height (m) above the ground at `s`."""
+    lat, lon = along(path, polar, s, near)
+    return altitude(span, s) - ground(terrain, lat, lon)
+
+
+@compiled
+def _first_touch(
+    terrain: Terrain, span: Span, path: int, polar: bool, near: float, low: float, high: float
+) -> float:
+    """Return the first s in (`low`, `high`] on the ground, all over one patch; NOWHERE if there is none."""
+    middle = 0.5 * (low + high)
+    first = _gap(terrain, span, path, polar, near, low)
+    half = _gap(terrain, span, path, polar, near, middle)
+    last = _gap(terrain, span, path, polar, near, high)
+    bend = first - 2.0 * half + last
+    vertex = middle
+    if bend > 0.0:
+        vertex = min(max(middle + 0.25 * (high - low) * (first - last) / bend, low), high)
+    above, below = low, NOWHERE
+    for s in (min(middle, vertex), max(middle, vertex), high):
+        if below == NOWHERE:
+            if _gap(terrain, span, path, polar, near, s) <= 0.0:
+                below = s
+            else:
+                above = s
+    if below == NOWHERE:
+        return NOWHERE
+    for _ in range(40):
+        s = 0.5 * (above + below)
+        if _gap(terrain, span, path, polar, near, s) <= 0.0:
+            below = s
+        else:
+            above = s
+    return below
+
+
+@compiled
+def _line(start: float, end: float) -> float:
+    """Return the fraction of the way at which an index crosses a line between patches; 1 if it does not."""
+    line = max(math.floor(start), math.floor(end))
+    if math.floor(start) == math.floor(end):
+        return 1.0
+    return (line - start) / (end - start)
+
+
+@compiled
+def touchdown(terrain: Terrain, span: Span, path: int, polar: bool, near: float) -> float:
+    """Return the s at which the step first meets the ground, or NOWHERE.
+
+    The step is searched in pieces that cross at most one line between patches each way; where a piece may
+    touch, it is split there.
+    """
+    lat, lon = along(path, polar, 0.0, near)
+    y0, x0 = _index(terrain, lat, lon)
+    lat, lon = along(path, polar, 1.0, near)
+    y1, x1 = _index(terrain, lat, lon)
+    pieces = int(max(abs(y1 - y0), abs(x1 - x0), (span.times[2] - span.times[0]) / _STRIDE)) + 1
+    for piece in range(pieces):
+        low, high = piece / pieces, (piece + 1) / pieces
+        lat, lon = along(path, polar, high, near)
+        y1, x1 = _index(terrain, lat, lon)
+        if altitude(span, high) <= _highest(terrain, y0, x0, y1, x1):
+            rows, columns = _line(y0, y1), _line(x0, x1)
+            begin = low
+            for fraction in (min(rows, columns), max(rows, columns), 1.0):
+                end = low + fraction * (high - low)
+                if end > begin:
+                    s = _first_touch(terrain, span, path, polar, near, begin, end)
+                    if s != NOWHERE:
+                        return s
+                    begin = end
+        y0, x0 = y1, x1
+    return NOWHERE
