@@ -1,0 +1,107 @@
+"""The ground as a file: `worldelev.npy`, mapped read-only and shared by every worker through the page cache.
+
+The file is an int16 array (row, col) in metres, laid out as `habsim.ground` says.  A text file of the same
+name beside it (`worldelev.txt`), where there is one, tells users where the numbers come from.
+"""
+
+import lzma
+import math
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+from numpy.lib import format as npy
+from numpy.typing import ArrayLike, NDArray
+
+from habsim import ground
+from habsim.arrays import Floats
+from habsim.earth import RADIUS
+from habsim.errors import BadFileError
+from habsim.files import publish
+
+CELL = np.dtype("<i2")
+EMBEDDED = Path(__file__).parent / "habsim" / "embedded" / "worldelev.npy.xz"
+EMBEDDED_SOURCE = "pvlib 1/12 degree altitude (BSD-3), ETOPO5 (public domain)"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Elevation:
+    """The ground of the whole globe; `source` says whose numbers they are."""
+
+    cells: NDArray[np.int16]  # (row, col), read-only, C order
+    source: str
+
+    @classmethod
+    def open(cls, path: Path) -> "Elevation":
+        """Return the elevation mapped from `path`.
+
+        Raises `BadFileError` naming the file and the fault if it is missing, truncated, or not a global grid
+        of int16 in C order.
+        """
+        try:
+            shape, offset = _layout(path)
+            source = _source(path, shape)
+            return cls(np.asarray(np.memmap(path, CELL, "r", offset, shape)), source)
+        except FileNotFoundError as error:
+            advice = "put one there, or make it with scripts/build_elevation.py"
+            raise BadFileError(f"elevation file {path} is missing: {advice}") from error
+        except OSError as error:
+            raise BadFileError(f"elevation file {path} cannot be read: {error.strerror or error}") from error
+        except (ValueError, OverflowError) as error:
+            raise BadFileError(f"elevation file {path} is damaged or truncated: {error}") from error
+
+    @property
+    def resolution_m(self) -> float:
+        """North-south size of a cell."""
+        return RADIUS * (math.tau / float(self.cells.shape[1]))
+
+    def at(self, lat: ArrayLike, lon: ArrayLike) -> Floats:
+        """Return the ground (m, never below 0) at `lat`, `lon` (degrees); their broadcast shape."""
+        return ground.height(self.cells, lat, lon)
+
+
+def publish_embedded(target: Path) -> None:
+    """Make `target` (18.7 MB) the elevation that comes with HABSIM, and first the text beside it."""
+    publish(target.with_suffix(".txt"), lambda stream: stream.write(f"{EMBEDDED_SOURCE}\n".encode()))
+    with lzma.open(EMBEDDED) as plain:
+        publish(target, lambda stream: shutil.copyfileobj(plain, stream))
+
+
+def _layout(path: Path) -> tuple[tuple[int, int], int]:
+    """Return the shape of the array in `path` and the byte at which it starts, both checked."""
+    with path.open("rb") as stream:
+        shape, fortran, dtype = _read_header(stream)
+        offset = stream.tell()
+    if dtype != CELL or fortran:
+        found = f"{dtype.str!r} in {'Fortran' if fortran else 'C'} order"
+        raise BadFileError(f"elevation file {path} must be int16, '<i2' in C order, not {found}")
+    if len(shape) != 2:
+        raise BadFileError(f"elevation file {path} must be (rows, cols), not {shape}")
+    rows, cols = shape
+    if rows < 2 or cols < 2 or 2 * rows > cols:
+        raise BadFileError(
+            f"elevation file {path} is {rows} x {cols}: with {cols} square cells round the globe "
+            f"there are 2 to {cols // 2} rows"
+        )
+    if offset % CELL.itemsize:
+        raise BadFileError(f"elevation file {path} is not aligned: its array starts at byte {offset}")
+    size = path.stat().st_size
+    if size < offset + rows * cols * CELL.itemsize:
+        raise BadFileError(f"elevation file {path} is truncated: {size} bytes for {rows} x {cols} cells")
+    return (rows, cols), offset
+
+
+def _read_header(stream: BinaryIO) -> tuple[tuple[int, ...], bool, np.dtype[np.generic]]:
+    version = npy.read_magic(stream)
+    if version == (1, 0):
+        return npy.read_array_header_1_0(stream)
+    return npy.read_array_header_2_0(stream)
+
+
+def _source(path: Path, shape: tuple[int, int]) -> str:
+    """Return the first line of the text beside `path`, else the file's name and size."""
+    text = path.with_suffix(".txt")
+    lines = text.read_text("utf-8", "replace").splitlines() if text.is_file() else []
+    return lines[0].strip() if lines and lines[0].strip() else f"{path.name}, {shape[0]} x {shape[1]} cells"
