@@ -268,3 +268,17 @@ def compile_fly() -> Callable[..., int]:
     sources = "".join(inspect.getsource(module) for module in (earth, memory, grid, step, touchdown))
     fly.__qualname__ = f"fly_{hashlib.sha256(sources.encode()).hexdigest()[:12]}"
     return cast(Callable[..., int], njit(nogil=True, cache=True, error_model="numpy")(fly))
+
+
+def warm_up() -> None:
+    """Compile `fly`, or load it from the cache, by flying once in still air."""
+    memory_block, air = np.zeros(64), np.array([[0.0, 288.15, 0.0, 1.225]])
+    cells = np.zeros((2, 4), np.int16)
+    cells.flags.writeable = False
+    at = memory_block.ctypes.data
+    field = Field(at, at, at, grid.NO_HEIGHTS, 1.0, False, 2, 2, 1, 2, 180.0, 360.0, 21600.0)
+    plan = np.array([[0.0, 0.0, 0.0, 0.0, 100.0, 60.0, 5.0, 5.0, 1.0]])
+    compile_fly()(
+        field, air, cells, plan, True, np.empty((1, LANDING_COLUMNS)), np.empty(1, np.int8),
+        np.empty((0, NODE_COLUMNS)),
+    )  # fmt: skip

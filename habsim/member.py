@@ -106,23 +106,40 @@ def _layout(stream: BinaryIO, entries: dict[str, _Entry], name: str) -> Layout:
     data, heights = entries["data"], entries.get("heights")
     if data.dtype != WIND or data.fortran:
         raise BadFileError(f"wind file {name}: 'data' must be float16 in C order, not {data.dtype}")
-    if len(data.shape) != 5 or data.shape[4] != 2 or data.shape[0] < 2 or data.shape[1] < 2 or 0 in data.shape:
+    if (
+        len(data.shape) != 5
+        or data.shape[4] != 2
+        or data.shape[0] < 2
+        or data.shape[1] < 2
+        or 0 in data.shape
+    ):
         raise BadFileError(f"wind file {name}: 'data' is {data.shape}, not (lat, lon, level, time, 2)")
     shape = data.shape[:4]
     levels = np.atleast_1d(_small(stream, entries["levels"], name, "levels"))
     if levels.shape != (shape[2],):
         raise BadFileError(f"wind file {name}: {levels.shape} 'levels' for {shape[2]} in 'data'")
     steps = np.diff(levels)
-    if not (np.all(steps > 0) or np.all(steps < 0)) or not np.all(levels > 0) or not np.all(np.isfinite(levels)):
-        raise BadFileError(f"wind file {name}: 'levels' are not positive and strictly monotonic: {levels.tolist()}")
+    if (
+        not (np.all(steps > 0) or np.all(steps < 0))
+        or not np.all(levels > 0)
+        or not np.all(np.isfinite(levels))
+    ):
+        raise BadFileError(
+            f"wind file {name}: 'levels' are not positive and strictly monotonic: {levels.tolist()}"
+        )
     start, interval = (_scalar(stream, entries[key], name, key) for key in ("timestamp", "interval"))
     if interval <= 0:
         raise BadFileError(f"wind file {name}: 'interval' is {interval} s")
-    if heights is not None and (heights.shape != shape or heights.dtype not in HEIGHT_TYPES or heights.fortran):
+    if heights is not None and (
+        heights.shape != shape or heights.dtype not in HEIGHT_TYPES or heights.fortran
+    ):
         raise BadFileError(
-            f"wind file {name}: 'heights' must be float32 or int16 {shape}, not {heights.dtype} {heights.shape}"
+            f"wind file {name}: 'heights' must be float32 or int16 {shape}, "
+            f"not {heights.dtype} {heights.shape}"
         )
-    step = _scalar(stream, entries["heights_step"], name, "heights_step") if "heights_step" in entries else 1.0
+    step = (
+        _scalar(stream, entries["heights_step"], name, "heights_step") if "heights_step" in entries else 1.0
+    )
     if step <= 0:
         raise BadFileError(f"wind file {name}: 'heights_step' is {step} m")
     return Layout(

@@ -18,7 +18,7 @@ _FAST = {"contract", "reassoc", "nsz", "arcp", "afn"}  # not "nnan", "ninf": bad
 
 def compiled(function: _F) -> _F:
     """Mark `function` as one that compiled code may call; in Python it stays what it is."""
-    return cast(_F, register_jitable(fastmath=_FAST, error_model="numpy")(function))
+    return register_jitable(fastmath=_FAST, error_model="numpy")(function)
 
 
 def _reader(kind: ir.Type, returned: types.Type) -> Callable[[int], Any]:
@@ -33,17 +33,19 @@ def _reader(kind: ir.Type, returned: types.Type) -> Callable[[int], Any]:
     return cast(Callable[[int], Any], read)
 
 
+def _writer(kind: ir.Type, written: types.Type) -> Callable[[int, Any], None]:
+    @intrinsic
+    def write(typing: Any, address: types.Type, value: types.Type) -> Any:
+        def generate(context: Any, builder: ir.IRBuilder, signature: Any, arguments: Any) -> Any:
+            builder.store(arguments[1], builder.inttoptr(arguments[0], kind.as_pointer()), align=1)
+            return context.get_dummy_value()
+
+        return types.void(types.int64, written), generate
+
+    return cast(Callable[[int, Any], None], write)
+
+
 read_int16 = _reader(ir.IntType(16), types.int64)
 read_uint32 = _reader(ir.IntType(32), types.uint32)
 read_float64 = _reader(ir.DoubleType(), types.float64)
-
-
-@intrinsic
-def write_float64(typing: Any, address: types.Type, value: types.Type) -> Any:
-    """Write a float64 `value` at `address`."""
-
-    def generate(context: Any, builder: ir.IRBuilder, signature: Any, arguments: Any) -> Any:
-        builder.store(arguments[1], builder.inttoptr(arguments[0], ir.DoubleType().as_pointer()), align=1)
-        return context.get_dummy_value()
-
-    return types.void(types.int64, types.float64), generate
+write_float64 = _writer(ir.DoubleType(), types.float64)

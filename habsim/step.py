@@ -19,7 +19,7 @@ from habsim.memory import compiled, read_float64, write_float64
 
 RISING, COASTING, SINKING = 0, 1, 2  # phases
 DEGREE = math.pi / 180.0
-# A path in memory: one row a coordinate (lat, lon or x, y, z), value at start and end, then their slopes by s.
+# A path in memory: a row for lat and lon, or x, y, z: values at start and end, then their slopes by s.
 PATH_SIZE = 12
 
 _INSTANT = 5e-7  # s, to which a step ends on a time slice
@@ -49,7 +49,7 @@ class Span(NamedTuple):
 
 @compiled
 def falling_speed(motion: Motion, alt: float) -> float:
-    """Return the vertical speed (m/s) at `alt`; under a parachute the standard atmosphere's density sets it."""
+    """Return the vertical speed (m/s) at `alt`; under a parachute the standard density there sets it."""
     if not motion.parachute:
         return motion.speed
     height = grid.geopotential(alt)
@@ -166,8 +166,9 @@ def step(
 
 @compiled
 def _polar_rates(
-    field: Field, cell: Cell, corners: int, coeff: float, x: float, y: float, z: float, alt: float, time: float
-) -> tuple[bool, float, float, float]:
+    field: Field, cell: Cell, corners: int, coeff: float, x: float, y: float, z: float, alt: float,
+    time: float,
+) -> tuple[bool, float, float, float]:  # fmt: skip
     """Return whether the winds are sound, and the velocity (1/s) of the unit vector (x, y, z)."""
     lat = math.atan2(z, math.hypot(x, y)) / DEGREE
     lon = math.atan2(y, x) / DEGREE
@@ -223,7 +224,7 @@ def _hermite(path: int, row: int, s: float) -> float:
     r = 1.0 - s
     at = path + 32 * row
     ends = r * r * (1.0 + 2.0 * s) * read_float64(at) + s * s * (3.0 - 2.0 * s) * read_float64(at + 8)
-    return ends + s * r * (r * read_float64(at + 16) - s * read_float64(at + 24))
+    return float(ends + s * r * (r * read_float64(at + 16) - s * read_float64(at + 24)))
 
 
 @compiled
@@ -233,7 +234,7 @@ def along(path: int, polar: bool, s: float, near: float) -> tuple[float, float]:
         return _hermite(path, 0, s), _hermite(path, 1, s)
     x, y, z = _hermite(path, 0, s), _hermite(path, 1, s), _hermite(path, 2, s)
     lon = math.atan2(y, x) / DEGREE
-    return math.atan2(z, math.hypot(x, y)) / DEGREE, lon + 360.0 * np.rint((near - lon) / 360.0)
+    return math.atan2(z, math.hypot(x, y)) / DEGREE, lon + 360.0 * float(np.rint((near - lon) / 360.0))
 
 
 @compiled
@@ -254,7 +255,7 @@ def _crossing(path: int, row: int, goal: float) -> float:
 
 @compiled
 def way_out(field: Field, cell: Cell, corners: int, span: Span, path: int, coasting: bool) -> float:
-    """Return the s just after which the step leaves its cell sideways, or its layer while coasting; else 1."""
+    """Return the s just after the step leaves its cell sideways, or its layer while coasting; else 1."""
     s = 1.0
     lat, lon = read_float64(path + 8), read_float64(path + 32 + 8)
     nudge = grid.NUDGE / _METRES_PER_DEGREE

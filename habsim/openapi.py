@@ -1,0 +1,154 @@
+"""The API's description (OpenAPI 3.1), made from the parameter models that the server parses by."""
+
+from typing import Any
+
+from habsim.query import EnsembleQuery, PlaceQuery, Query, ResultQuery, SingleQuery
+
+VERSION = "1"
+
+Schema = dict[str, Any]
+
+_POINT: Schema = {
+    "type": "array",
+    "items": {"type": "number"},
+    "minItems": 4,
+    "maxItems": 4,
+    "description": "[lat, lon, alt, time]: degrees, degrees in [-180, 180), m, Unix seconds",
+}
+_POINTS: Schema = {"type": "array", "items": _POINT}
+_PLACE: Schema = {
+    "type": "object",
+    "properties": {"lat": {"type": "number"}, "lon": {"type": "number"}},
+    "required": ["lat", "lon"],
+}
+_ERROR: Schema = {
+    "type": "object",
+    "properties": {
+        "error": {"type": "string", "description": "one sentence to act on"},
+        "details": {"type": "string", "description": "outside production only"},
+    },
+    "required": ["error"],
+}
+
+
+def _object(**properties: Schema) -> Schema:
+    return {"type": "object", "properties": properties, "required": list(properties)}
+
+
+_AREA = _object(
+    level={"type": "number"},
+    share={"type": "number", "description": "of the simulated landings, each member weighing the same"},
+    area_km2={"type": "number"},
+    geometry={"type": "object", "description": "GeoJSON MultiPolygon"},
+)
+_LANDING = _object(
+    mean=_PLACE,
+    likely=_PLACE,
+    spread_m={"type": "number", "description": "rms distance from the mean"},
+    time=_object(mean={"type": "number"}, sd={"type": "number"}),
+    areas={"type": "array", "items": _AREA},
+    density=_object(bounds={"type": "object"}, image={"type": "string"}),
+)
+_NULLABLE_POINTS: Schema = {"anyOf": [_POINTS, {"type": "null"}]}
+_STARTS: Schema = {"anyOf": [{"type": "array", "items": {"type": "integer"}}, {"type": "null"}]}
+_ENSEMBLE = _object(
+    paths={"type": "array", "items": _NULLABLE_POINTS, "description": "nominal flight of each member"},
+    phases={"type": "array", "items": _STARTS, "description": "where coast and descent start in each path"},
+    heatmap_data={
+        "type": "array",
+        "items": {"type": "array", "minItems": 3, "maxItems": 3},
+        "description": '[lat, lon, "model_M" or "mc_M_P"] of each landing',
+    },
+    request_id={"type": "string"},
+    gefs={"type": "string"},
+    demo={"type": "boolean"},
+    failed_models={"type": "array", "items": {"type": "integer"}},
+    partial={"type": "boolean"},
+    landing=_LANDING,
+)
+_WHICH = _object(
+    gefs={"type": "string"},
+    start={"type": "number"},
+    end={"type": "number"},
+    age_s={"type": "number"},
+    stale={"type": "boolean"},
+    demo={"type": "boolean"},
+    source={"type": "string"},
+    elevation=_object(source={"type": "string"}, resolution_m={"type": "number"}),
+)
+_CYCLE_CHANGE = _object(gefs={"type": "string"}, changed={"type": "boolean"})
+
+
+def document(members: int) -> Schema:
+    """Return the description of a server with that many members."""
+    flight = {"type": "array", "items": _POINTS, "description": "ascent, coast and descent"}
+    paths = {
+        "/sim/singlezpb": _get("One flight", flight, SingleQuery, files=True, statuses=(404, 503)),
+        "/sim/spaceshot": _get(
+            "The ensemble: every member, with launch variations", _ENSEMBLE, EnsembleQuery, True, (503,)
+        ),
+        "/sim/result": _get("A finished ensemble, for an hour", _ENSEMBLE, ResultQuery, statuses=(404,)),
+        "/sim/density": _get("The density of landings as a picture", None, ResultQuery, statuses=(404,)),
+        "/sim/elev": _get("Ground elevation, m", _object(elevation={"type": "number"}), PlaceQuery),
+        "/sim/models": _get(
+            "Members of the current cycle",
+            _object(models={"type": "array", "items": {"type": "integer"}}),
+        ),
+        "/sim/which": _get("The current cycle and where the data come from", _WHICH),
+        "/sim/refresh": _get("Look for a new cycle now", _CYCLE_CHANGE)
+        | {"post": _get("Look for a new cycle now", _CYCLE_CHANGE)["get"]},
+        "/health": _get("Whether the process lives", _object(status={"type": "string"}), statuses=()),
+        "/ready": _get(
+            "Whether flights can be answered", _object(status={"type": "string"}, gefs={"type": "string"})
+        ),
+    }
+    for parameter in paths["/sim/singlezpb"]["get"]["parameters"]:
+        if parameter["name"] == "model":
+            parameter["schema"]["maximum"] = members - 1
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "HABSIM",
+            "version": VERSION,
+            "license": {"name": "MIT", "identifier": "MIT"},
+            "description": "Where a high-altitude balloon lands, and how sure that is. "
+            "Metres above mean sea level, m/s, degrees, Unix seconds UTC; eqtime in hours.",
+        },
+        "paths": paths,
+        "components": {"schemas": {"Error": _ERROR}},
+    }
+
+
+def _get(
+    summary: str,
+    answer: Schema | None,
+    query: type[Query] | None = None,
+    files: bool = False,
+    statuses: tuple[int, ...] = (503,),
+) -> Schema:
+    """Return the description of a GET route; `answer` None is a PNG."""
+    content: Schema = {"image/png": {}} if answer is None else {"application/json": {"schema": answer}}
+    if files:
+        for media in ("text/csv", "application/vnd.google-earth.kml+xml", "application/geo+json"):
+            content[media] = {}
+    responses: Schema = {"200": {"description": summary, "content": content}}
+    errors = {400: "A parameter is wrong", 404: "Not there, or no longer", 503: "No usable data now"}
+    error = {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}
+    for status in ((400,) if query else ()) + statuses:
+        responses[str(status)] = {"description": errors[status], "content": error}
+    return {"get": {"summary": summary, "parameters": _parameters(query), "responses": responses}}
+
+
+def _parameters(query: type[Query] | None) -> list[Schema]:
+    if query is None:
+        return []
+    schema = query.model_json_schema()
+    required = set(schema.get("required", ()))
+    parameters = []
+    for name, field in schema["properties"].items():
+        unit = field.pop("x-unit", "")
+        meaning = field.pop("description", "")
+        field.pop("title", None)
+        about = {"required": name in required, "description": f"{meaning}, {unit}" if unit else meaning}
+        parameters.append({"name": name, "in": "query", **about, "schema": field})
+    return parameters

@@ -1,0 +1,131 @@
+"""The parameters of the API: types, ranges, meanings and defaults, one model a route.
+
+The server parses by these models and the API's documentation is made from them.  The ranges are those of
+`habsim.flight`.
+"""
+
+from collections.abc import Iterable
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from habsim.errors import InvalidRequestError
+from habsim.flight import ALTS, COASTS, COEFFS, LATS, LONS, RATES, FlightPlan
+
+MAX_PERTURBATIONS = 100
+_HOUR = 3600.0
+
+
+def _range(limits: tuple[float, float], meaning: str, unit: str) -> Any:
+    """Return the field of a number within `limits`, ends included."""
+    schema: dict[str, Any] = {"x-unit": unit}
+    return Field(
+        ge=limits[0], le=limits[1], description=meaning, allow_inf_nan=False, json_schema_extra=schema
+    )
+
+
+class Query(BaseModel):
+    """Parameters of one route.  Unknown ones are ignored; empty and repeated ones are errors."""
+
+    model_config = ConfigDict(frozen=True)
+
+    @classmethod
+    def parse(cls, arguments: Iterable[tuple[str, str]]) -> Self:
+        """Return the query made of `arguments`, (name, text) pairs.
+
+        Raises `InvalidRequestError` naming the parameter and what it may be.
+        """
+        given: dict[str, str] = {}
+        for name, text in arguments:
+            if name not in cls.model_fields:
+                continue
+            if name in given:
+                raise InvalidRequestError(f"{name} is given more than once")
+            given[name] = text
+        try:
+            return cls.model_validate(given)
+        except ValidationError as error:
+            name = str(error.errors(include_url=False, include_input=False)[0]["loc"][0])
+            verb = "must be" if name in given else "is missing: it must be"
+            raise InvalidRequestError(f"{name} {verb} {cls.allowed(name)}") from error
+
+    @classmethod
+    def allowed(cls, name: str) -> str:
+        """Return in words what parameter `name` may be."""
+        schema = cls.model_json_schema()["properties"][name]
+        if "enum" in schema:
+            return " or ".join(schema["enum"])
+        if "pattern" in schema:
+            return "12 hexadecimal digits"
+        noun = "a whole number" if schema["type"] == "integer" else "a number"
+        below = schema.get("exclusiveMaximum")
+        end = f"{schema['maximum']:g}" if below is None else f"below {below:g}"
+        return f"{noun} from {schema['minimum']:g} to {end} {schema.get('x-unit', '')}".rstrip()
+
+
+class PlaceQuery(Query):
+    """A place on the ground."""
+
+    lat: Annotated[float, _range(LATS, "latitude, north positive", "degrees")]
+    lon: Annotated[float, _range(LONS, "longitude, east positive", "degrees")]
+
+
+class FlightQuery(PlaceQuery):
+    """A flight plan."""
+
+    timestamp: Annotated[float, _range((0.0, 1e11), "launch time, UTC", "Unix seconds")]
+    alt: Annotated[float, _range(ALTS, "launch altitude above mean sea level; raised to the ground", "m")]
+    equil: Annotated[float, _range(ALTS, "burst or float altitude, at least alt", "m"), Field(lt=ALTS[1])]
+    eqtime: Annotated[float, _range((0.0, COASTS[1] / _HOUR), "time spent at equil", "hours")]
+    asc: Annotated[float, _range(RATES, "ascent rate", "m/s")]
+    desc: Annotated[float, _range(RATES, "descent rate; at sea level with descent_model=drag", "m/s")]
+    coeff: Annotated[float, _range(COEFFS, "scales the horizontal wind", "times")] = 1.0
+    descent_model: Annotated[
+        Literal["constant", "drag"],
+        Field(description="constant: desc at every height; drag: under a parachute, faster in thinner air"),
+    ] = "constant"
+    format: Annotated[
+        Literal["json", "csv", "kml", "geojson"], Field(description="the same result as a file")
+    ] = "json"
+
+    def plan(self) -> FlightPlan:
+        """Return the plan; raises `InvalidRequestError` if its parts contradict each other."""
+        return FlightPlan(
+            time=self.timestamp,
+            lat=self.lat,
+            lon=self.lon,
+            alt=self.alt,
+            burst=self.equil,
+            coast=self.eqtime * _HOUR,
+            ascent=self.asc,
+            descent=self.desc,
+            coeff=self.coeff,
+            parachute=self.descent_model == "drag",
+        )
+
+
+class SingleQuery(FlightQuery):
+    """One flight in one member."""
+
+    model: Annotated[
+        int,
+        Field(
+            ge=0,
+            le=99,
+            description="ensemble member, 0 is the control run; less than the number of members configured",
+        ),
+    ]
+
+
+class EnsembleQuery(FlightQuery):
+    """A flight in every member, with launch variations."""
+
+    num_perturbations: Annotated[
+        int, Field(ge=1, le=MAX_PERTURBATIONS, description="launch variations flown in each member")
+    ] = 20
+
+
+class ResultQuery(Query):
+    """A finished ensemble."""
+
+    request_id: Annotated[str, Field(pattern="^[0-9a-f]{12}$", description="the request_id of an ensemble")]

@@ -1,0 +1,87 @@
+"""Settings: everything the environment decides, read once."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from habsim.errors import SettingsError
+
+S3_REGION = "us-west-1"
+S3_BUCKET = "habsim-storage"
+
+
+@dataclass(frozen=True, slots=True)
+class S3Settings:
+    """Where a bucket is and who asks."""
+
+    bucket: str
+    prefix: str
+    region: str
+    endpoint: str | None
+    access_key: str | None
+    secret_key: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the server is told by its environment; `from_environment` has the defaults."""
+
+    data_dir: Path
+    store: Path | S3Settings | None = None  # None: nothing is configured
+    members: int = 21
+    stale_hours: float = 18.0
+    refresh_seconds: float = 300.0
+    cors_origins: tuple[str, ...] = ("*",)
+    production: bool = True
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> "Settings":
+        """Return the settings that `environment` asks for.
+
+        Raises `SettingsError` naming the variable that is wrong.
+        """
+        get = environment.get
+        railway = "RAILWAY_ENVIRONMENT" in environment or "RAILWAY_SERVICE_NAME" in environment
+        return cls(
+            data_dir=Path(get("HABSIM_DATA_DIR") or ("/app/data" if railway else "data")).absolute(),
+            store=_store(environment),
+            members=int(_number(environment, "HABSIM_MEMBERS", 21, 1, 100)),
+            stale_hours=_number(environment, "HABSIM_STALE_HOURS", 18, 0, 1000),
+            refresh_seconds=_number(environment, "HABSIM_REFRESH_SECONDS", 300, 1, 86400),
+            cors_origins=tuple((get("HABSIM_CORS_ORIGINS") or "*").replace(",", " ").split()),
+            production=(get("FLASK_ENV") or "production") == "production",
+        )
+
+
+def _number(environment: Mapping[str, str], name: str, default: float, low: float, high: float) -> float:
+    text = environment.get(name)
+    if not text:
+        return default
+    try:
+        value = float(text)
+    except ValueError as error:
+        raise SettingsError(f"{name} must be a number from {low:g} to {high:g}, not {text!r}") from error
+    if not low <= value <= high:
+        raise SettingsError(f"{name} must be from {low:g} to {high:g}, not {text}")
+    return value
+
+
+def _store(environment: Mapping[str, str]) -> Path | S3Settings | None:
+    """Return the store asked for: HABSIM_STORE, else a bucket if one is configured, else None."""
+    store, bucket = environment.get("HABSIM_STORE"), environment.get("S3_BUCKET_NAME")
+    if store and not store.startswith("s3://"):
+        return Path(store).absolute()
+    keys = environment.get("AWS_ACCESS_KEY_ID") and environment.get("AWS_SECRET_ACCESS_KEY")
+    if not store and not bucket and not (keys and environment.get("FLASK_ENV") == "production"):
+        return None
+    name, _, prefix = (store or f"s3://{bucket or S3_BUCKET}").removeprefix("s3://").partition("/")
+    if not name:
+        raise SettingsError(f"HABSIM_STORE must be a folder or s3://bucket/prefix, not {store!r}")
+    return S3Settings(
+        bucket=name,
+        prefix=prefix.strip("/"),
+        region=environment.get("AWS_REGION") or S3_REGION,
+        endpoint=environment.get("S3_ENDPOINT_URL") or None,
+        access_key=environment.get("AWS_ACCESS_KEY_ID") or None,
+        secret_key=environment.get("AWS_SECRET_ACCESS_KEY") or None,
+    )
