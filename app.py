@@ -5,6 +5,7 @@ importing this module does nothing and `app:app` still works.
 """
 
 import logging
+import logging.config
 import os
 import time
 from pathlib import Path
@@ -18,7 +19,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as BaseResponse
 
 from gefs import Cycles, DefaultStore, FolderStore, Forecast, watch
-from habsim import export, kernel
+from habsim import export, kernel, logs
 from habsim.errors import HabsimError, InvalidRequestError, NotFoundError, SettingsError, UnavailableError
 from habsim.openapi import document
 from habsim.query import EnsembleQuery, FlightQuery, PlaceQuery, Query, ResultQuery, SingleQuery
@@ -301,7 +302,7 @@ def vendor(name: str) -> Response:
 
 def main() -> None:
     """Run the development server, with reload."""
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s: %(message)s")
+    logging.config.dictConfig(logs.configuration())
     kernel.warm_up()
     app = create_app()
     start_watching(app)

@@ -14,7 +14,7 @@ from gunicorn.http.errors import ParseException
 from gunicorn.workers.gthread import ThreadWorker
 
 import app
-from habsim import kernel
+from habsim import kernel, logs
 
 
 class Worker(ThreadWorker):  # type: ignore[misc]  # Gunicorn has no types
@@ -52,11 +52,17 @@ control_socket_disable = True
 # An overlong parameter is for the application to refuse; Gunicorn's own ceiling is 8190 bytes.
 message.MAX_REQUEST_LINE = limit_request_line = 1 << 16
 accesslog = None
+logconfig_dict = logs.configuration()
 
 
 def on_starting(server: Any) -> None:
     """Compile the kernel before the workers are forked, so that they share it."""
     kernel.warm_up()
+
+
+def post_fork(server: Any, worker: Any) -> None:
+    """Number the worker in its log lines."""
+    logs.Formatter.worker = str(worker.age)
 
 
 def post_worker_init(worker: Any) -> None:
