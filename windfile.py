@@ -69,7 +69,7 @@ def _field(layout: member.Layout, raw: NDArray[np.uint8], level_heights: Floats)
         columns=columns,
         levels=levels,
         times=times,
-        row_step=180.0 / (rows - 1),
-        column_step=360.0 / (columns - 1),
+        rows_per_degree=(rows - 1) / 180.0,
+        columns_per_degree=(columns - 1) / 360.0,
         interval=layout.interval,
     )

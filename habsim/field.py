@@ -2,7 +2,8 @@
 
 A cell lies between two rows, columns, levels and times.  Level heights and winds are linear in latitude,
 longitude and time at each level, then the wind is linear in height between the two levels.  The corners of
-a cell are read once, as they lie in the file: half floats, whatever their alignment.
+a cell are read once, as they lie in the file (half floats, whatever their alignment), and turned into the
+coefficients of y, x and s, the fractions of its row, column and time.
 """
 
 import math
@@ -18,11 +19,9 @@ NO_HEIGHTS, FLOAT_HEIGHTS, INTEGER_HEIGHTS = 0, 1, 2
 NUDGE = 1.0  # m, how far past a face a step ends, so that the next one starts in the next cell
 LEAST = 1.0  # s, a step that a face would cut shorter runs past the face: its kink is not worth a step
 
-# Corners in memory: six items of eight float64, then eight weights; the corners' numbers are made of the
-# row (4), the column (2) and the time (1).
+# A cell's polynomials in memory: for each of six items, eight float64 coefficients.
 U_LOW, U_HIGH, V_LOW, V_HIGH, HEIGHT_LOW, HEIGHT_HIGH = range(6)
-_WEIGHTS = 6
-CORNERS_SIZE = 56
+POLYNOMIALS_SIZE = 48
 
 
 class Field(NamedTuple):
@@ -41,8 +40,8 @@ class Field(NamedTuple):
     columns: int
     levels: int
     times: int
-    row_step: float  # degrees
-    column_step: float  # degrees
+    rows_per_degree: float
+    columns_per_degree: float
     interval: float  # s
 
 
@@ -60,6 +59,7 @@ class Cell(NamedTuple):
 
     row: int
     column: int  # continuous, not wrapped
+    stored_column: int  # wrapped: where the column lies in the file
     layer: int  # between levels layer and layer + 1; -1 below the lowest, levels - 1 above the highest
     slot: int  # between times slot and slot + 1
 
@@ -86,8 +86,7 @@ def _half(bits: int) -> float:
 @compiled
 def _index(field: Field, cell: Cell, level: int, corner: int) -> int:
     """Return the number of a corner of `cell` at `level` in the file's arrays."""
-    column = cell.column % (field.columns - 1) + (corner >> 1 & 1)
-    where = (cell.row + (corner >> 2)) * field.columns + column
+    where = (cell.row + (corner >> 2)) * field.columns + cell.stored_column + (corner >> 1 & 1)
     stored = field.levels - 1 - level if field.downward else level
     return (where * field.levels + stored) * field.times + min(cell.slot + (corner & 1), field.times - 1)
 
@@ -106,94 +105,116 @@ def _height(field: Field, index: int, level: int) -> float:
 
 
 @compiled
-def load(field: Field, cell: Cell, corners: int) -> bool:
+def load(field: Field, cell: Cell, polynomials: int) -> bool:
     """Read the corners of `cell`; return whether winds and heights are finite and heights in order."""
     lower, upper = max(cell.layer, 0), min(cell.layer + 1, field.levels - 1)
     sound = True
     for corner in range(8):
+        at = polynomials + 8 * corner
         for side in range(2):
             level = upper if side else lower
             index = _index(field, cell, level, corner)
             u = read_int16(field.data + 4 * index)
             v = read_int16(field.data + 4 * index + 2)
             sound &= u & 0x7C00 != 0x7C00 and v & 0x7C00 != 0x7C00
-            write_float64(corners + 64 * (U_LOW + side) + 8 * corner, _half(u))
-            write_float64(corners + 64 * (V_LOW + side) + 8 * corner, _half(v))
-            write_float64(corners + 64 * (HEIGHT_LOW + side) + 8 * corner, _height(field, index, level))
-        low = read_float64(corners + 64 * HEIGHT_LOW + 8 * corner)
-        high = read_float64(corners + 64 * HEIGHT_HIGH + 8 * corner)
+            write_float64(at + 64 * (U_LOW + side), _half(u))
+            write_float64(at + 64 * (V_LOW + side), _half(v))
+            write_float64(at + 64 * (HEIGHT_LOW + side), _height(field, index, level))
+        low, high = read_float64(at + 64 * HEIGHT_LOW), read_float64(at + 64 * HEIGHT_HIGH)
         sound &= low <= high if lower == upper else low < high
+    for item in range(6):
+        _interpolate(polynomials + 64 * item)
     return sound
 
 
 @compiled
-def weigh(field: Field, cell: Cell, corners: int, lat: float, lon: float, time: float) -> None:
-    """Set the weights of the corners for a position; it may lie a little outside the cell."""
-    y = (90.0 - lat) / field.row_step - cell.row
-    x = lon / field.column_step - cell.column
-    s = time / field.interval - cell.slot
-    for corner in range(8):
-        weight = (y if corner & 4 else 1.0 - y) * (x if corner & 2 else 1.0 - x)
-        write_float64(corners + 64 * _WEIGHTS + 8 * corner, weight * (s if corner & 1 else 1.0 - s))
+def _interpolate(values: int) -> None:
+    """Turn eight corner values into the coefficients of the polynomial through them, in place.
+
+    Corners are numbered by row (4), column (2) and time (1); so are the powers of y, x and s.
+    """
+    for axis in range(3):
+        stride = 1 << axis
+        for corner in range(8):
+            if corner & stride == 0:
+                here, there = values + 8 * corner, values + 8 * (corner + stride)
+                write_float64(there, read_float64(there) - read_float64(here))
 
 
 @compiled
-def blend(corners: int, item: int) -> float:
-    """Return one item of the corners at the position last weighed."""
-    total = 0.0
-    for corner in range(8):
-        weight = read_float64(corners + 64 * _WEIGHTS + 8 * corner)
-        total += weight * read_float64(corners + 64 * item + 8 * corner)
-    return total
+def fractions(field: Field, cell: Cell, lat: float, lon: float, time: float) -> tuple[float, float, float]:
+    """Return y, x and s: how far into `cell` a position is, southward, eastward and in time.
+
+    They are from 0 to 1 within the cell; a position may lie a little outside.
+    """
+    y = (90.0 - lat) * field.rows_per_degree - cell.row
+    x = lon * field.columns_per_degree - cell.column
+    return y, x, time / field.interval - cell.slot
+
+
+@compiled
+def blend(polynomials: int, item: int, at: tuple[float, float, float]) -> float:
+    """Return the value of one item at fractions `at`."""
+    y, x, s = at
+    p = polynomials + 64 * item
+    early = read_float64(p) + x * read_float64(p + 16)
+    early += y * (read_float64(p + 32) + x * read_float64(p + 48))
+    change = read_float64(p + 8) + x * read_float64(p + 24)
+    change += y * (read_float64(p + 40) + x * read_float64(p + 56))
+    return float(early + s * change)
 
 
 @compiled
 def wind(
-    field: Field, cell: Cell, corners: int, lat: float, lon: float, alt: float, time: float
+    field: Field, cell: Cell, polynomials: int, lat: float, lon: float, alt: float, time: float
 ) -> tuple[float, float]:
-    """Return (u, v) in m/s by the polynomial of `cell`, whose corners are loaded."""
-    weigh(field, cell, corners, lat, lon, time)
+    """Return (u, v) in m/s by the polynomials of `cell`, which are loaded."""
+    at = fractions(field, cell, lat, lon, time)
     up = 0.0
     if 0 <= cell.layer < field.levels - 1:
         if field.heights_kind == NO_HEIGHTS:
-            low = read_float64(corners + 64 * HEIGHT_LOW)
-            high = read_float64(corners + 64 * HEIGHT_HIGH)
+            low = read_float64(polynomials + 64 * HEIGHT_LOW)
+            high = read_float64(polynomials + 64 * HEIGHT_HIGH)
         else:
-            low, high = blend(corners, HEIGHT_LOW), blend(corners, HEIGHT_HIGH)
+            low, high = blend(polynomials, HEIGHT_LOW, at), blend(polynomials, HEIGHT_HIGH, at)
         up = (geopotential(alt) - low) / (high - low)
-    u_low, v_low = blend(corners, U_LOW), blend(corners, V_LOW)
-    return u_low + up * (blend(corners, U_HIGH) - u_low), v_low + up * (blend(corners, V_HIGH) - v_low)
+    u, v = blend(polynomials, U_LOW, at), blend(polynomials, V_LOW, at)
+    u += up * (blend(polynomials, U_HIGH, at) - u)
+    v += up * (blend(polynomials, V_HIGH, at) - v)
+    return u, v
 
 
 @compiled
-def _level_height(field: Field, cell: Cell, corners: int, level: int) -> float:
-    """Return the height (m) of `level` at the position last weighed for the row and column of `cell`."""
+def _level_height(field: Field, cell: Cell, level: int, at: tuple[float, float, float]) -> float:
+    """Return the height (m) of `level` at fractions `at` of the row, column and slot of `cell`."""
     if field.heights_kind == NO_HEIGHTS:
         return float(read_float64(field.level_heights + 8 * level))
+    y, x, s = at
     total = 0.0
     for corner in range(8):
-        weight = read_float64(corners + 64 * _WEIGHTS + 8 * corner)
+        weight = (y if corner & 4 else 1.0 - y) * (x if corner & 2 else 1.0 - x)
+        weight *= s if corner & 1 else 1.0 - s
         total += weight * _height(field, _index(field, cell, level, corner), level)
     return total
 
 
 @compiled
-def horizontal_cell(field: Field, lat: float, lon: float) -> tuple[int, int]:
-    """Return the row and the continuous column of a position."""
-    row = min(max(math.floor((90.0 - lat) / field.row_step), 0), field.rows - 2)
-    return row, math.floor(lon / field.column_step)
+def column_over(field: Field, lat: float, lon: float, layer: int, slot: int) -> Cell:
+    """Return the cell of a layer and a time slot at a position."""
+    row = min(max(math.floor((90.0 - lat) * field.rows_per_degree), 0), field.rows - 2)
+    column = math.floor(lon * field.columns_per_degree)
+    return Cell(row, column, column % (field.columns - 1), layer, slot)
 
 
 @compiled
-def locate(field: Field, place: Place, layer: int, nudge: float, corners: int) -> Cell:
-    """Return the cell of `place`, its position weighed; `layer` is a guess, `nudge` (m) looks up or down."""
-    row, column = horizontal_cell(field, place.lat, place.lon)
+def locate(field: Field, place: Place, layer: int, nudge: float) -> Cell:
+    """Return the cell of `place`; `layer` is a guess, `nudge` (m) looks up or down."""
     slot = min(int((place.time + LEAST) / field.interval), max(field.times - 2, 0))
-    cell = Cell(row, column, layer, slot)
-    weigh(field, cell, corners, place.lat, place.lon, place.time)
+    cell = column_over(field, place.lat, place.lon, layer, slot)
+    at = fractions(field, cell, place.lat, place.lon, place.time)
     height = geopotential(place.alt + nudge)
-    while layer < field.levels - 1 and height >= _level_height(field, cell, corners, layer + 1):
+    while layer < field.levels - 1 and height >= _level_height(field, cell, layer + 1, at):
         layer += 1
-    while layer >= 0 and height < _level_height(field, cell, corners, layer):
+    while layer >= 0 and height < _level_height(field, cell, layer, at):
         layer -= 1
-    return Cell(row, column, layer, slot)
+    return Cell(cell.row, cell.column, cell.stored_column, layer, slot)

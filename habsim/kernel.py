@@ -50,9 +50,9 @@ class _Track(NamedTuple):
 
 
 class _Scratch(NamedTuple):
-    """Memory for one cell's corners and one step's path."""
+    """Memory for one cell's polynomials and one step's path."""
 
-    corners: int
+    polynomials: int
     path: int
 
 
@@ -79,7 +79,7 @@ def _note(track: _Track, count: int, motion: Motion, place: Place, u: float, v: 
 
 @compiled
 def _face(
-    field: Field, cell: Cell, corners: int, place: Place, motion: Motion, rates: tuple[float, float],
+    field: Field, cell: Cell, polynomials: int, place: Place, motion: Motion, rates: tuple[float, float],
     speed: float,
 ) -> float:  # fmt: skip
     """Return the altitude at which the balloon leaves its layer, or an infinity where nothing bounds it.
@@ -97,8 +97,8 @@ def _face(
     for _ in range(1 if field.heights_kind == grid.NO_HEIGHTS else 3):
         wait = min(abs(alt - place.alt) / speed, _LONGEST)
         lat, lon = place.lat + wait * rates[0], place.lon + wait * rates[1]
-        grid.weigh(field, cell, corners, lat, lon, place.time + wait)
-        alt = grid.geometric(grid.blend(corners, item))
+        at = grid.fractions(field, cell, lat, lon, place.time + wait)
+        alt = grid.geometric(grid.blend(polynomials, item, at))
     return alt
 
 
@@ -123,7 +123,7 @@ def _vertical_step(
 
 @compiled
 def _span(
-    field: Field, cell: Cell, corners: int, place: Place, motion: Motion, target: float,
+    field: Field, cell: Cell, polynomials: int, place: Place, motion: Motion, target: float,
     rates: tuple[float, float], longest: float,
 ) -> Span:  # fmt: skip
     """Return the step to try from `place`: within its layer and time slot, not past `target`."""
@@ -131,7 +131,7 @@ def _span(
         span = step.level_span(place.time, min(longest, target - place.time), place.alt)
     else:
         speed = step.falling_speed(motion, place.alt)
-        face = _face(field, cell, corners, place, motion, rates, speed)
+        face = _face(field, cell, polynomials, place, motion, rates, speed)
         span = _vertical_step(motion, place, face, target, speed, longest)
     edge = field.interval * (cell.slot + 1)
     if span.times[2] > edge + _INSTANT:
@@ -148,7 +148,7 @@ def _phase(
 
     Returns the status, where the phase ended, the layer there and the number of rows of the track.
     """
-    corners, path = scratch.corners, scratch.path
+    polynomials, path = scratch.polynomials, scratch.path
     last = field.interval * (field.times - 1)
     while True:
         over = place.time >= target if motion.phase == COASTING else place.alt == target
@@ -156,30 +156,30 @@ def _phase(
             return LEFT_FORECAST, place, layer, count
         if over and track.capacity == 0:
             return LANDED, place, layer, count
-        cell = grid.locate(field, place, layer, grid.NUDGE * (1.0 - motion.phase), corners)
+        cell = grid.locate(field, place, layer, grid.NUDGE * (1.0 - motion.phase))
         layer = cell.layer
-        if not grid.load(field, cell, corners):
+        if not grid.load(field, cell, polynomials):
             return BAD_WIND, place, layer, count
-        u, v = grid.wind(field, cell, corners, place.lat, place.lon, place.alt, place.time)
+        u, v = grid.wind(field, cell, polynomials, place.lat, place.lon, place.alt, place.time)
         count = _note(track, count, motion, place, u, v)
         if over:
             return LANDED, place, layer, count
 
         polar = abs(place.lat) > _POLAR_LAT
         if polar:
-            span = _span(field, cell, corners, place, motion, target, (0.0, 0.0), _POLAR_LONGEST)
-            if not step.polar_step(field, cell, corners, motion.coeff, place, span, path):
+            span = _span(field, cell, polynomials, place, motion, target, (0.0, 0.0), _POLAR_LONGEST)
+            if not step.polar_step(field, cell, polynomials, motion.coeff, place, span, path):
                 return BAD_WIND, place, layer, count
         else:
             scale = motion.coeff / (step.DEGREE * (RADIUS + place.alt))
             rates = (v * scale, u * scale / math.cos(step.DEGREE * place.lat))
-            span = _span(field, cell, corners, place, motion, target, rates, _LONGEST)
-            step.step(field, cell, corners, motion.coeff, place, rates, span, path)
-            s = step.way_out(field, cell, corners, span, path, motion.phase == COASTING)
+            span = _span(field, cell, polynomials, place, motion, target, rates, _LONGEST)
+            step.step(field, cell, polynomials, motion.coeff, place, rates, span, path)
+            s = step.way_out(field, cell, polynomials, span, path, motion.phase == COASTING)
             s = max(s, grid.LEAST / (span.times[2] - span.times[0]))
             if s < 1.0:
                 span = step.cut(motion, span, s)
-                step.step(field, cell, corners, motion.coeff, place, rates, span, path)
+                step.step(field, cell, polynomials, motion.coeff, place, rates, span, path)
 
         s = touchdown.NOWHERE
         if motion.phase == SINKING and span.alts[2] < touchdown.HIGHEST:
@@ -240,8 +240,8 @@ def fly(
     A flight that did not land leaves in `landings` where it stopped.  Longitudes are continuous with the
     launch.  The inputs are trusted: finite, within the limits of a flight plan, launched within the forecast.
     """
-    corners, path = np.empty(grid.CORNERS_SIZE), np.empty(step.PATH_SIZE)
-    scratch = _Scratch(corners.ctypes.data, path.ctypes.data)
+    polynomials, path = np.empty(grid.POLYNOMIALS_SIZE), np.empty(step.PATH_SIZE)
+    scratch = _Scratch(polynomials.ctypes.data, path.ctypes.data)
     terrain = Terrain(cells.ctypes.data, cells.shape[0], cells.shape[1])
     rows = 0
     for number in range(flights.shape[0]):
@@ -276,7 +276,7 @@ def warm_up() -> None:
     cells = np.zeros((2, 4), np.int16)
     cells.flags.writeable = False
     at = memory_block.ctypes.data
-    field = Field(at, at, at, grid.NO_HEIGHTS, 1.0, False, 2, 2, 1, 2, 180.0, 360.0, 21600.0)
+    field = Field(at, at, at, grid.NO_HEIGHTS, 1.0, False, 2, 2, 1, 2, 1 / 180, 1 / 360, 21600.0)
     plan = np.array([[0.0, 0.0, 0.0, 0.0, 100.0, 60.0, 5.0, 5.0, 1.0]])
     compile_fly()(
         field, air, cells, plan, True, np.empty((1, LANDING_COLUMNS)), np.empty(1, np.int8),

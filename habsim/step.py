@@ -124,10 +124,10 @@ def altitude(span: Span, s: float) -> float:
 
 @compiled
 def _rates(
-    field: Field, cell: Cell, corners: int, coeff: float, lat: float, lon: float, alt: float, time: float
+    field: Field, cell: Cell, polynomials: int, coeff: float, lat: float, lon: float, alt: float, time: float
 ) -> tuple[float, float]:
     """Return dlat/dt and dlon/dt in degrees/s."""
-    u, v = grid.wind(field, cell, corners, lat, lon, alt, time)
+    u, v = grid.wind(field, cell, polynomials, lat, lon, alt, time)
     scale = coeff / (DEGREE * (RADIUS + alt))
     return v * scale, u * scale / math.cos(DEGREE * lat)
 
@@ -142,7 +142,7 @@ def _write_row(path: int, row: int, start: float, end: float, begin_slope: float
 
 @compiled
 def step(
-    field: Field, cell: Cell, corners: int, coeff: float, place: Place, first: tuple[float, float],
+    field: Field, cell: Cell, polynomials: int, coeff: float, place: Place, first: tuple[float, float],
     span: Span, path: int,
 ) -> None:  # fmt: skip
     """Take the fourth-order Runge-Kutta step `span`; `first` are the rates (degrees/s) at its start.
@@ -152,13 +152,13 @@ def step(
     begin, half, end = span.weights
     a0, b0 = first[0] * begin, first[1] * begin
     lat, lon = place.lat + 0.5 * a0, place.lon + 0.5 * b0
-    north, east = _rates(field, cell, corners, coeff, lat, lon, span.alts[1], span.times[1])
+    north, east = _rates(field, cell, polynomials, coeff, lat, lon, span.alts[1], span.times[1])
     a1, b1 = north * half, east * half
     lat, lon = place.lat + 0.5 * a1, place.lon + 0.5 * b1
-    north, east = _rates(field, cell, corners, coeff, lat, lon, span.alts[1], span.times[1])
+    north, east = _rates(field, cell, polynomials, coeff, lat, lon, span.alts[1], span.times[1])
     a2, b2 = north * half, east * half
     lat, lon = place.lat + a2, place.lon + b2
-    north, east = _rates(field, cell, corners, coeff, lat, lon, span.alts[2], span.times[2])
+    north, east = _rates(field, cell, polynomials, coeff, lat, lon, span.alts[2], span.times[2])
     a3, b3 = north * end, east * end
     _write_row(path, 0, place.lat, place.lat + (a0 + 2.0 * (a1 + a2) + a3) / 6.0, a0, a3)
     _write_row(path, 1, place.lon, place.lon + (b0 + 2.0 * (b1 + b2) + b3) / 6.0, b0, b3)
@@ -166,16 +166,15 @@ def step(
 
 @compiled
 def _polar_rates(
-    field: Field, cell: Cell, corners: int, coeff: float, x: float, y: float, z: float, alt: float,
+    field: Field, cell: Cell, polynomials: int, coeff: float, x: float, y: float, z: float, alt: float,
     time: float,
 ) -> tuple[bool, float, float, float]:  # fmt: skip
     """Return whether the winds are sound, and the velocity (1/s) of the unit vector (x, y, z)."""
     lat = math.atan2(z, math.hypot(x, y)) / DEGREE
     lon = math.atan2(y, x) / DEGREE
-    row, column = grid.horizontal_cell(field, lat, lon)
-    here = Cell(row, column, cell.layer, cell.slot)
-    sound = grid.load(field, here, corners)
-    u, v = grid.wind(field, here, corners, lat, lon, alt, time)
+    here = grid.column_over(field, lat, lon, cell.layer, cell.slot)
+    sound = grid.load(field, here, polynomials)
+    u, v = grid.wind(field, here, polynomials, lat, lon, alt, time)
     scale = coeff / (RADIUS + alt)
     sin_lat, cos_lat = math.sin(DEGREE * lat), math.cos(DEGREE * lat)
     sin_lon, cos_lon = math.sin(DEGREE * lon), math.cos(DEGREE * lon)
@@ -186,7 +185,7 @@ def _polar_rates(
 
 @compiled
 def polar_step(
-    field: Field, cell: Cell, corners: int, coeff: float, place: Place, span: Span, path: int
+    field: Field, cell: Cell, polynomials: int, coeff: float, place: Place, span: Span, path: int
 ) -> bool:
     """Take the step `span` with the position as a unit vector; return whether the winds met are sound.
 
@@ -201,7 +200,7 @@ def polar_step(
     for stage in range(4):
         i = (stage + 1) // 2
         sound, dx, dy, dz = _polar_rates(
-            field, cell, corners, coeff, x, y, z, span.alts[i], span.times[i]
+            field, cell, polynomials, coeff, x, y, z, span.alts[i], span.times[i]
         )  # fmt: skip
         if not sound:
             return False
@@ -254,31 +253,30 @@ def _crossing(path: int, row: int, goal: float) -> float:
 
 
 @compiled
-def way_out(field: Field, cell: Cell, corners: int, span: Span, path: int, coasting: bool) -> float:
+def way_out(field: Field, cell: Cell, polynomials: int, span: Span, path: int, coasting: bool) -> float:
     """Return the s just after the step leaves its cell sideways, or its layer while coasting; else 1."""
     s = 1.0
     lat, lon = read_float64(path + 8), read_float64(path + 32 + 8)
     nudge = grid.NUDGE / _METRES_PER_DEGREE
-    north = 90.0 - cell.row * field.row_step
-    south = north - field.row_step
+    north = 90.0 - cell.row / field.rows_per_degree
+    south = 90.0 - (cell.row + 1) / field.rows_per_degree
     if lat > north + 2.0 * nudge and cell.row > 0:
         s = min(s, _crossing(path, 0, north + nudge))
     elif lat < south - 2.0 * nudge and cell.row < field.rows - 2:
         s = min(s, _crossing(path, 0, south - nudge))
-    west = cell.column * field.column_step
-    east = west + field.column_step
+    west, east = cell.column / field.columns_per_degree, (cell.column + 1) / field.columns_per_degree
     nudge /= math.cos(DEGREE * lat)
     if lon < west - 2.0 * nudge:
         s = min(s, _crossing(path, 1, west - nudge))
     elif lon > east + 2.0 * nudge:
         s = min(s, _crossing(path, 1, east + nudge))
     if coasting and field.heights_kind != grid.NO_HEIGHTS:
-        s = min(s, _way_through(field, cell, corners, span, path))
+        s = min(s, _way_through(field, cell, polynomials, span, path))
     return s
 
 
 @compiled
-def _way_through(field: Field, cell: Cell, corners: int, span: Span, path: int) -> float:
+def _way_through(field: Field, cell: Cell, polynomials: int, span: Span, path: int) -> float:
     """Return the s at which a level sinks or rises past the coasting balloon; 1 if none does."""
     s = 1.0
     height = grid.geopotential(span.alts[0])
@@ -286,10 +284,10 @@ def _way_through(field: Field, cell: Cell, corners: int, span: Span, path: int) 
         if (side == 0 and cell.layer < 0) or (side == 1 and cell.layer >= field.levels - 1):
             continue
         inside = 1.0 if side == 0 else -1.0  # above the lower face, below the upper one
-        grid.weigh(field, cell, corners, read_float64(path), read_float64(path + 32), span.times[0])
-        before = inside * (height - grid.blend(corners, grid.HEIGHT_LOW + side))
-        grid.weigh(field, cell, corners, read_float64(path + 8), read_float64(path + 40), span.times[2])
-        after = inside * (height - grid.blend(corners, grid.HEIGHT_LOW + side))
+        at = grid.fractions(field, cell, read_float64(path), read_float64(path + 32), span.times[0])
+        before = inside * (height - grid.blend(polynomials, grid.HEIGHT_LOW + side, at))
+        at = grid.fractions(field, cell, read_float64(path + 8), read_float64(path + 40), span.times[2])
+        after = inside * (height - grid.blend(polynomials, grid.HEIGHT_LOW + side, at))
         if after < -2.0 * grid.NUDGE and before > after:
             s = min(s, max((before + grid.NUDGE) / (before - after), 0.0))
     return s
