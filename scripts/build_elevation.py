@@ -1,8 +1,8 @@
 """Make elevation grids, and hold them against airfields.
 
-    python -m scripts.build_elevation embedded --etopo5 etopo5.cdf
-    python -m scripts.build_elevation full --tiles FOLDER --arcsec 60 --north 84 --out worldelev.npy
-    python -m scripts.build_elevation check [worldelev.npy]
+    python scripts/build_elevation.py embedded --etopo5 etopo5.cdf
+    python scripts/build_elevation.py full --tiles FOLDER --arcsec 60 --north 84 --out worldelev.npy
+    python scripts/build_elevation.py check [worldelev.npy]
 
 `embedded` makes the grid that comes with HABSIM from packages: the altitudes of PyPI's pvlib and the ETOPO5
 of Debian's ferret-datasets (/usr/share/ferret-vis/data/etopo5.cdf).  `full` makes one from a folder of
@@ -31,6 +31,8 @@ from numpy.typing import NDArray
 from rasterio.features import rasterize
 from rasterio.transform import from_origin
 from rasterio.windows import Window
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from elev import CELL, EMBEDDED, Elevation, publish_embedded
 from habsim.arrays import Floats

@@ -1,6 +1,6 @@
 """Print how many of the members still to come land in the areas drawn from an ensemble.
 
-    python -m scripts.calibrate_areas [--seeds 200] [--fresh 10000]
+    python scripts/calibrate_areas.py [--seeds 200] [--fresh 10000]
 
 An ensemble is 21 members drawn from a shape, each with 21 landings: itself and 20 that launch variations put
 within 4 % of the shape's spread.  An area that says 50 % should hold half of the fresh members drawn from the
@@ -16,12 +16,16 @@ the area of the smallest region that holds the level.  Last, the share of its ow
 """
 
 import argparse
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import shapely
 import shapely.geometry
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from habsim.arrays import Floats, Ints
 from habsim.contour import islands

@@ -1,6 +1,6 @@
 """Turn GRIB2 files on disk into the member files of one cycle, and publish the cycle in a folder.
 
-    python -m scripts.grib_to_members --cycle 2026112406 --out winds gfs.grb
+    python scripts/grib_to_members.py --cycle 2026112406 --out winds gfs.grb
 
 makes winds/2026112406_00.npz from gfs.grb, winds/worldelev.npy if there is none, and winds/whichgefs.  Each
 argument is one member: a file, or several joined by commas, of one or more valid times.  Needs
@@ -18,6 +18,8 @@ from pathlib import Path
 from typing import NoReturn
 
 import numpy as np
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from elev import publish_embedded
 from habsim import files, member
