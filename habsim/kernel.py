@@ -17,7 +17,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from habsim import earth, memory, step, touchdown
-from habsim import field as grid
+from habsim import field as winds
 from habsim.arrays import Floats
 from habsim.earth import RADIUS
 from habsim.field import Cell, Field, Place
@@ -92,13 +92,13 @@ def _face(
         return math.inf
     if not rising and cell.layer == -1:
         return -math.inf
-    item = grid.HEIGHT_HIGH if rising else grid.HEIGHT_LOW
+    item = winds.HEIGHT_HIGH if rising else winds.HEIGHT_LOW
     alt = place.alt
-    for _ in range(1 if field.heights_kind == grid.NO_HEIGHTS else 3):
+    for _ in range(1 if field.heights_kind == winds.NO_HEIGHTS else 3):
         wait = min(abs(alt - place.alt) / speed, _LONGEST)
         lat, lon = place.lat + wait * rates[0], place.lon + wait * rates[1]
-        at = grid.fractions(field, cell, lat, lon, place.time + wait)
-        alt = grid.geometric(grid.blend(polynomials, item, at))
+        at = winds.fractions(field, cell, lat, lon, place.time + wait)
+        alt = winds.geometric(winds.blend(polynomials, item, at))
     return alt
 
 
@@ -107,12 +107,12 @@ def _vertical_step(
     motion: Motion, place: Place, face: float, target: float, speed: float, longest: float
 ) -> Span:
     """Return the step towards `target` that ends on the first of: target, face, air's kinks, length."""
-    way, least = speed * longest, speed * grid.LEAST
+    way, least = speed * longest, speed * winds.LEAST
     if motion.parachute:
         way = min(way, _FARTHEST_FALL)
         for layer in range(1, motion.air_layers):
-            above = place.alt - grid.geometric(memory.read_float64(motion.air + 32 * layer))
-            if above > grid.NUDGE:
+            above = place.alt - winds.geometric(memory.read_float64(motion.air + 32 * layer))
+            if above > winds.NUDGE:
                 way = min(way, max(above, least))
     way = min(way, max(abs(face - place.alt), least))
     end = place.alt + way if motion.phase == RISING else place.alt - way
@@ -156,11 +156,11 @@ def _phase(
             return LEFT_FORECAST, place, layer, count
         if over and track.capacity == 0:
             return LANDED, place, layer, count
-        cell = grid.locate(field, place, layer, grid.NUDGE * (1.0 - motion.phase))
+        cell = winds.locate(field, place, layer, winds.NUDGE * (1.0 - motion.phase))
         layer = cell.layer
-        if not grid.load(field, cell, polynomials):
+        if not winds.load(field, cell, polynomials):
             return BAD_WIND, place, layer, count
-        u, v = grid.wind(field, cell, polynomials, place.lat, place.lon, place.alt, place.time)
+        u, v = winds.wind(field, cell, polynomials, place.lat, place.lon, place.alt, place.time)
         count = _note(track, count, motion, place, u, v)
         if over:
             return LANDED, place, layer, count
@@ -176,7 +176,7 @@ def _phase(
             span = _span(field, cell, polynomials, place, motion, target, rates, _LONGEST)
             step.step(field, cell, polynomials, motion.coeff, place, rates, span, path)
             s = step.way_out(field, cell, polynomials, span, path, motion.phase == COASTING)
-            s = max(s, grid.LEAST / (span.times[2] - span.times[0]))
+            s = max(s, winds.LEAST / (span.times[2] - span.times[0]))
             if s < 1.0:
                 span = step.cut(motion, span, s)
                 step.step(field, cell, polynomials, motion.coeff, place, rates, span, path)
@@ -240,7 +240,7 @@ def fly(
     A flight that did not land leaves in `landings` where it stopped.  Longitudes are continuous with the
     launch.  The inputs are trusted: finite, within the limits of a flight plan, launched within the forecast.
     """
-    polynomials, path = np.empty(grid.POLYNOMIALS_SIZE), np.empty(step.PATH_SIZE)
+    polynomials, path = np.empty(winds.POLYNOMIALS_SIZE), np.empty(step.PATH_SIZE)
     scratch = _Scratch(polynomials.ctypes.data, path.ctypes.data)
     terrain = Terrain(cells.ctypes.data, cells.shape[0], cells.shape[1])
     rows = 0
@@ -265,7 +265,7 @@ def compile_fly() -> Callable[..., int]:
 
     The cache looks at the date of this file alone, so the name it files under says what all the sources say.
     """
-    sources = "".join(inspect.getsource(module) for module in (earth, memory, grid, step, touchdown))
+    sources = "".join(inspect.getsource(module) for module in (earth, memory, winds, step, touchdown))
     fly.__qualname__ = f"fly_{hashlib.sha256(sources.encode()).hexdigest()[:12]}"
     return cast(Callable[..., int], njit(nogil=True, cache=True, error_model="numpy")(fly))
 
@@ -276,7 +276,7 @@ def warm_up() -> None:
     cells = np.zeros((2, 4), np.int16)
     cells.flags.writeable = False
     at = memory_block.ctypes.data
-    field = Field(at, at, at, grid.NO_HEIGHTS, 1.0, False, 2, 2, 1, 2, 1 / 180, 1 / 360, 21600.0)
+    field = Field(at, at, at, winds.NO_HEIGHTS, 1.0, False, 2, 2, 1, 2, 1 / 180, 1 / 360, 21600.0)
     plan = np.array([[0.0, 0.0, 0.0, 0.0, 100.0, 60.0, 5.0, 5.0, 1.0]])
     compile_fly()(
         field, air, cells, plan, True, np.empty((1, LANDING_COLUMNS)), np.empty(1, np.int8),

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from habsim import field as grid
+from habsim import field as winds
 from habsim.earth import RADIUS
 from habsim.field import Cell, Field, Place
 from habsim.memory import compiled, read_float64, write_float64
@@ -52,7 +52,7 @@ def falling_speed(motion: Motion, alt: float) -> float:
     """Return the vertical speed (m/s) at `alt`; under a parachute the standard density there sets it."""
     if not motion.parachute:
         return motion.speed
-    height = grid.geopotential(alt)
+    height = winds.geopotential(alt)
     layer = motion.air + 32 * (motion.air_layers - 1)
     while layer > motion.air and height < read_float64(layer):
         layer -= 32
@@ -127,7 +127,7 @@ def _rates(
     field: Field, cell: Cell, polynomials: int, coeff: float, lat: float, lon: float, alt: float, time: float
 ) -> tuple[float, float]:
     """Return dlat/dt and dlon/dt in degrees/s."""
-    u, v = grid.wind(field, cell, polynomials, lat, lon, alt, time)
+    u, v = winds.wind(field, cell, polynomials, lat, lon, alt, time)
     scale = coeff / (DEGREE * (RADIUS + alt))
     return v * scale, u * scale / math.cos(DEGREE * lat)
 
@@ -172,9 +172,9 @@ def _polar_rates(
     """Return whether the winds are sound, and the velocity (1/s) of the unit vector (x, y, z)."""
     lat = math.atan2(z, math.hypot(x, y)) / DEGREE
     lon = math.atan2(y, x) / DEGREE
-    here = grid.column_over(field, lat, lon, cell.layer, cell.slot)
-    sound = grid.load(field, here, polynomials)
-    u, v = grid.wind(field, here, polynomials, lat, lon, alt, time)
+    here = winds.column_over(field, lat, lon, cell.layer, cell.slot)
+    sound = winds.load(field, here, polynomials)
+    u, v = winds.wind(field, here, polynomials, lat, lon, alt, time)
     scale = coeff / (RADIUS + alt)
     sin_lat, cos_lat = math.sin(DEGREE * lat), math.cos(DEGREE * lat)
     sin_lon, cos_lon = math.sin(DEGREE * lon), math.cos(DEGREE * lon)
@@ -257,7 +257,7 @@ def way_out(field: Field, cell: Cell, polynomials: int, span: Span, path: int, c
     """Return the s just after the step leaves its cell sideways, or its layer while coasting; else 1."""
     s = 1.0
     lat, lon = read_float64(path + 8), read_float64(path + 32 + 8)
-    nudge = grid.NUDGE / _METRES_PER_DEGREE
+    nudge = winds.NUDGE / _METRES_PER_DEGREE
     north = 90.0 - cell.row / field.rows_per_degree
     south = 90.0 - (cell.row + 1) / field.rows_per_degree
     if lat > north + 2.0 * nudge and cell.row > 0:
@@ -270,7 +270,7 @@ def way_out(field: Field, cell: Cell, polynomials: int, span: Span, path: int, c
         s = min(s, _crossing(path, 1, west - nudge))
     elif lon > east + 2.0 * nudge:
         s = min(s, _crossing(path, 1, east + nudge))
-    if coasting and field.heights_kind != grid.NO_HEIGHTS:
+    if coasting and field.heights_kind != winds.NO_HEIGHTS:
         s = min(s, _way_through(field, cell, polynomials, span, path))
     return s
 
@@ -279,15 +279,15 @@ def way_out(field: Field, cell: Cell, polynomials: int, span: Span, path: int, c
 def _way_through(field: Field, cell: Cell, polynomials: int, span: Span, path: int) -> float:
     """Return the s at which a level sinks or rises past the coasting balloon; 1 if none does."""
     s = 1.0
-    height = grid.geopotential(span.alts[0])
+    height = winds.geopotential(span.alts[0])
     for side in range(2):
         if (side == 0 and cell.layer < 0) or (side == 1 and cell.layer >= field.levels - 1):
             continue
         inside = 1.0 if side == 0 else -1.0  # above the lower face, below the upper one
-        at = grid.fractions(field, cell, read_float64(path), read_float64(path + 32), span.times[0])
-        before = inside * (height - grid.blend(polynomials, grid.HEIGHT_LOW + side, at))
-        at = grid.fractions(field, cell, read_float64(path + 8), read_float64(path + 40), span.times[2])
-        after = inside * (height - grid.blend(polynomials, grid.HEIGHT_LOW + side, at))
-        if after < -2.0 * grid.NUDGE and before > after:
-            s = min(s, max((before + grid.NUDGE) / (before - after), 0.0))
+        at = winds.fractions(field, cell, read_float64(path), read_float64(path + 32), span.times[0])
+        before = inside * (height - winds.blend(polynomials, winds.HEIGHT_LOW + side, at))
+        at = winds.fractions(field, cell, read_float64(path + 8), read_float64(path + 40), span.times[2])
+        after = inside * (height - winds.blend(polynomials, winds.HEIGHT_LOW + side, at))
+        if after < -2.0 * winds.NUDGE and before > after:
+            s = min(s, max((before + winds.NUDGE) / (before - after), 0.0))
     return s
