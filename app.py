@@ -8,37 +8,49 @@ import logging
 import logging.config
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
-from threading import Event, Thread
+from socket import MSG_DONTWAIT, MSG_PEEK
+from threading import BoundedSemaphore, Event, Thread
 from typing import Any, TypeVar, cast
 
 import orjson
-from flask import Blueprint, Flask, Response, current_app, g, redirect, request, send_from_directory
+from flask import Blueprint, Flask, Response, current_app, g, request
 from flask_cors import CORS
-from werkzeug.exceptions import HTTPException
-from werkzeug.wrappers import Response as BaseResponse
 
 from gefs import Cycles, DefaultStore, FolderStore, Forecast, watch
-from habsim import export, kernel, logs
-from habsim.errors import HabsimError, InvalidRequestError, NotFoundError, SettingsError, UnavailableError
-from habsim.openapi import document
+from habsim import errors, export, kernel, logs
+from habsim.errors import (
+    HabsimError,
+    InvalidRequestError,
+    NotFoundError,
+    SettingsError,
+    TimeLimitError,
+    UnavailableError,
+)
+from habsim.http import answer_errors, json_response
+from habsim.pages import pages
+from habsim.progress import COMPLETE, Progress, ProgressBoard
 from habsim.query import EnsembleQuery, FlightQuery, PlaceQuery, Query, ResultQuery, SingleQuery
+from habsim.results import Results
+from habsim.runs import Runs
 from habsim.settings import Settings
-from simulate import Library, Predictor, Results
+from habsim.stream import events, snapshot
+from simulate import Library, Predictor
 
 WEB = Path(__file__).parent / "www"
-STATUSES: tuple[tuple[type[HabsimError], int], ...] = (
-    (InvalidRequestError, 400),
-    (NotFoundError, 404),
-    (UnavailableError, 503),
-)
+STATUSES: dict[type[HabsimError], int] = {
+    InvalidRequestError: 400,
+    NotFoundError: 404,
+    UnavailableError: 503,
+    TimeLimitError: 504,
+}
+_STREAMS = 48  # of a worker's 64 threads: the others answer requests
 _Q = TypeVar("_Q", bound=Query)
-_RETRY_AFTER = "5"  # s
-_FOREVER = "public, max-age=31536000, immutable"
 
 logger = logging.getLogger(__name__)
 sim = Blueprint("sim", __name__, url_prefix="/sim")
-pages = Blueprint("pages", __name__)
+probes = Blueprint("probes", __name__)
 
 
 def __getattr__(name: str) -> Flask:
@@ -67,15 +79,18 @@ def create_app(settings: Settings | None = None) -> Flask:
     logger.info("store %s, %d members", choose().address, settings.members)
     cycles = Cycles(choose, settings.members, settings.data_dir)
     app = Flask(__name__, static_folder=None)
-    app.extensions["habsim"] = Predictor(cycles, Library(), Results(settings.data_dir / "results"))
+    results = Results(settings.data_dir / "results", settings.results_bytes)
+    board = ProgressBoard(settings.data_dir / "progress")
+    runs = Runs(settings.data_dir / "runs", results, board, settings.ensembles, settings.queue_seconds)
+    app.extensions["habsim"] = Predictor(cycles, Library(), runs)
+    app.extensions["habsim.streams"] = BoundedSemaphore(_STREAMS)
+    app.extensions["habsim.alive"] = lambda: True
     app.extensions["habsim.settings"] = settings
     app.extensions["habsim.prepare"] = prepare
     CORS(app, resources={r"/sim/*": {"origins": list(settings.cors_origins)}}, max_age=3600)
-    app.register_blueprint(sim)
-    app.register_blueprint(pages)
-    app.register_error_handler(HabsimError, _foreseen)
-    app.register_error_handler(HTTPException, _refused)
-    app.register_error_handler(Exception, _bug)
+    for blueprint in (sim, probes, pages(WEB, settings.members)):
+        app.register_blueprint(blueprint)
+    answer_errors(app, STATUSES, details=not settings.production)
     app.after_request(_mark_demo)
     return app
 
@@ -113,45 +128,6 @@ def _mark_demo(response: Response) -> Response:
     return response
 
 
-def _json(value: Any, status: int = 200) -> Response:
-    """Return `value` as JSON; bytes are JSON already."""
-    text = value if isinstance(value, bytes) else orjson.dumps(value, option=orjson.OPT_SERIALIZE_NUMPY)
-    return Response(text, status, mimetype="application/json")
-
-
-def _error(sentence: str, status: int, cause: BaseException | None = None) -> Response:
-    body = {"error": sentence}
-    if cause is not None and not _settings().production:
-        body["details"] = repr(cause)
-    response = _json(body, status)
-    if status == 503:
-        response.headers["Retry-After"] = _RETRY_AFTER
-    return response
-
-
-def _foreseen(error: HabsimError) -> Response:
-    status = next((status for kind, status in STATUSES if isinstance(error, kind)), 500)
-    if status >= 500:
-        logger.error("%s %s: %s", status, request.path, error)
-    return _error(str(error), status, error.__cause__ or error)
-
-
-def _refused(error: HTTPException) -> Response:
-    """Return what the framework refuses (no such route, wrong method) in our form."""
-    if error.code == 404:
-        return _error(f"there is nothing at {request.path[:80]}: see /docs", 404)
-    response = _error(error.description or error.name, error.code or 500)
-    for name, value in error.get_headers():
-        if name not in ("Content-Type", "Content-Length"):
-            response.headers[name] = value
-    return response
-
-
-def _bug(error: Exception) -> Response:
-    logger.error("500 %s", request.path, exc_info=error)
-    return _error("the server made a mistake: it is logged, please report it", 500, error)
-
-
 def _query(model: type[_Q]) -> _Q:
     return model.parse(request.args.items(multi=True))
 
@@ -166,7 +142,7 @@ def singlezpb() -> Response:
     plan, forecast = query.plan(), _forecast()
     phases = _predictor().flight(forecast, plan, query.model)
     if query.format == "json":
-        return _json(phases)
+        return json_response(phases)
     lists = [phase.tolist() for phase in phases]
     facts = {"phases": lists, "gefs": str(forecast.cycle), "demo": forecast.store.demo}
     return _file("flight", query, facts)
@@ -176,8 +152,12 @@ def singlezpb() -> Response:
 def spaceshot() -> Response:
     """Return an ensemble."""
     query = _query(EnsembleQuery)
-    answer = _predictor().ensemble(_forecast(), query.plan(), query.num_perturbations)
-    return _json(answer) if query.format == "json" else _file("ensemble", query, orjson.loads(answer))
+    run = _predictor().ensemble(_forecast(), query.plan(), query.num_perturbations)
+    if query.wait == "false":
+        _predictor().begin(run)
+        return _under_way(run.identity)
+    answer = _predictor().answer(run)
+    return json_response(answer) if query.format == "json" else _file("ensemble", query, orjson.loads(answer))
 
 
 def _file(kind: str, query: FlightQuery, result: dict[str, Any]) -> Response:
@@ -192,19 +172,72 @@ def _file(kind: str, query: FlightQuery, result: dict[str, Any]) -> Response:
 
 @sim.get("/result")
 def result() -> Response:
-    """Return a finished ensemble again."""
+    """Return a finished ensemble, or how far it is."""
     identity = _query(ResultQuery).request_id
-    answer = _predictor().results.answer(identity)
-    if answer is None:
-        raise NotFoundError(f"there is no result {identity}, or no longer: ask for the ensemble again")
-    return _json(answer)
+    answer = _predictor().runs.results.answer(identity)
+    return _under_way(identity) if answer is None else json_response(answer)
+
+
+def _under_way(identity: str) -> Response:
+    """Return 202 with the progress of a run that has not ended, or its error."""
+    state = _progress(identity)
+    if state.error is not None:
+        raise getattr(errors, state.kind or "UnavailableError")(state.error)
+    links = {
+        "request_id": identity,
+        "progress": f"/sim/progress-stream?request_id={identity}",
+        "result": f"/sim/result?request_id={identity}",
+    }
+    return json_response({**links, **state.as_json()}, 202)
+
+
+def _progress(identity: str) -> Progress:
+    runs = _predictor().runs
+    state = runs.progress(identity)
+    if state is None and runs.results.answer(identity) is not None:
+        state = Progress(1, 1, COMPLETE)
+    if state is None:
+        raise NotFoundError(f"there is no run {identity}, or no longer: ask for the ensemble again")
+    return state
+
+
+@sim.get("/progress-stream")
+def progress_stream() -> Response:
+    """Return a run's progress as server-sent events."""
+    identity = _query(ResultQuery).request_id
+    _progress(identity)
+    runs, streams = _predictor().runs, current_app.extensions["habsim.streams"]
+    if streams.acquire(blocking=False):
+        response = Response(events(runs, identity, _listener()), mimetype="text/event-stream")
+        response.call_on_close(streams.release)
+    else:
+        response = Response(snapshot(runs, identity), mimetype="text/event-stream")
+    response.headers["Cache-Control"] = "no-cache, no-transform"
+    response.headers["X-Accel-Buffering"] = "no"
+    return response
+
+
+def _listener() -> Callable[[], bool]:
+    """Return whether this request's client still listens and the worker is not about to end."""
+    alive, client = current_app.extensions["habsim.alive"], request.environ.get("gunicorn.socket")
+
+    def wanted() -> bool:
+        try:
+            left = client is not None and client.recv(1, MSG_PEEK | MSG_DONTWAIT) == b""
+        except BlockingIOError:
+            left = False
+        except OSError:
+            left = True
+        return alive() and not left
+
+    return wanted
 
 
 @sim.get("/density")
 def density() -> Response:
     """Return the picture of an ensemble's landing density."""
     identity = _query(ResultQuery).request_id
-    picture = _predictor().results.picture(identity)
+    picture = _predictor().runs.results.picture(identity)
     if picture is None:
         raise NotFoundError(f"there is no result {identity}, or no longer: ask for the ensemble again")
     return Response(picture, mimetype="image/png")
@@ -215,13 +248,13 @@ def elev() -> Response:
     """Return the ground's height."""
     query = _query(PlaceQuery)
     height = float(_predictor().library.ground(_forecast()).at(query.lat, query.lon))
-    return _json({"elevation": round(height, 1)})
+    return json_response({"elevation": round(height, 1)})
 
 
 @sim.get("/models")
 def models() -> Response:
     """Return the members of the current cycle."""
-    return _json({"models": _forecast().present()})
+    return json_response({"models": _forecast().present()})
 
 
 @sim.get("/which")
@@ -232,7 +265,7 @@ def which() -> Response:
     wind = library.wind(forecast, present[0] if present else 0)
     ground = library.ground(forecast)
     age = time.time() - forecast.cycle.time
-    return _json(
+    return json_response(
         {
             "gefs": str(forecast.cycle),
             "start": wind.start,
@@ -250,54 +283,22 @@ def which() -> Response:
 def refresh() -> Response:
     """Look at the store now."""
     g.forecast, changed = _predictor().cycles.look()
-    return _json({"gefs": str(g.forecast.cycle), "changed": changed})
+    return json_response({"gefs": str(g.forecast.cycle), "changed": changed})
 
 
-@pages.get("/health")
+@probes.get("/health")
 def health() -> Response:
     """Return that the process is alive."""
-    return _json({"status": "ok"})
+    return json_response({"status": "ok"})
 
 
-@pages.get("/ready")
+@probes.get("/ready")
 def ready() -> Response:
     """Return 200 if a cycle and the elevation are usable."""
     g.forecast = _predictor().cycles.current()
     _predictor().library.wind(g.forecast, 0)
     _predictor().library.ground(g.forecast)
-    return _json({"status": "ready", "gefs": str(g.forecast.cycle)})
-
-
-@pages.get("/")
-def index() -> BaseResponse:
-    """Lead to the documentation."""
-    return redirect("/docs")
-
-
-@pages.get("/openapi.json")
-def openapi() -> Response:
-    """Return the API's description."""
-    return _json(document(_settings().members))
-
-
-@pages.get("/docs")
-def docs() -> Response:
-    """Return the page that shows the API's description."""
-    return send_from_directory(WEB, "docs.html")
-
-
-@pages.get("/docs.js")
-def docs_script() -> Response:
-    """Return the script of that page."""
-    return send_from_directory(WEB, "docs.js")
-
-
-@pages.get("/vendor/<path:name>")
-def vendor(name: str) -> Response:
-    """Return a vendored file; its path holds its version."""
-    response = send_from_directory(WEB / "vendor", name)
-    response.headers["Cache-Control"] = _FOREVER
-    return response
+    return json_response({"status": "ready", "gefs": str(g.forecast.cycle)})
 
 
 def main() -> None:

@@ -66,5 +66,6 @@ def post_fork(server: Any, worker: Any) -> None:
 
 
 def post_worker_init(worker: Any) -> None:
-    """Follow the store from one thread of each worker."""
+    """Let streams end with the worker, and follow the store from a thread."""
+    worker.wsgi.extensions["habsim.alive"] = lambda: worker.alive
     app.start_watching(worker.wsgi)

@@ -1,91 +1,48 @@
-"""Predictions: open winds, one flight, an ensemble and its result.
+"""Predictions: open winds, one flight, and ensembles, each computed once on a host.
 
 A run resolves the forecast once and carries it.  Open files are named by the version of the file they map,
 so they are never invalidated, only dropped when others are used more.
 """
 
 import logging
-import math
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from threading import Lock
+from threading import BoundedSemaphore, Lock, Thread
 from typing import Any, TypeVar, cast
 
-import numpy as np
 import orjson
 from cachetools import LRUCache
 
 from elev import Elevation
 from gefs import ELEVATION, Cycles, Forecast
-from habsim import landing
+from habsim.answer import compose
 from habsim.arrays import Floats
 from habsim.ensemble import Ensemble
-from habsim.errors import HabsimError, NotFoundError, OutsideForecastError, StoreError, UnavailableError
-from habsim.files import publish
+from habsim.errors import (
+    BusyError,
+    HabsimError,
+    NotFoundError,
+    OutsideForecastError,
+    StoreError,
+    TimeLimitError,
+    UnavailableError,
+)
 from habsim.flight import FlightPlan
+from habsim.progress import SIMULATING, Reporter
+from habsim.runs import Answer, Runs
 from habsim.trajectory import Flown, fly, path, rounded
 from windfile import WindFile
 
 _OPEN_FILES = 64  # mapped files cost a worker next to nothing; two cycles of 31 fit
 _PATIENCE = 10.0  # s, that a request waits for a usable cycle
 _TOO_MANY_FAILED = 5  # members
-_SWEEP = 10.0  # s between looks for results to remove
+_TIME_LIMIT = 600.0  # s, of a run
+_BACKGROUND = 32  # runs at a time, in a worker, that no request waits for
 
 _T = TypeVar("_T")
 
 logger = logging.getLogger(__name__)
-
-
-class Results:
-    """Answers of ensembles and the pictures of their densities, kept for an hour within a number of bytes.
-
-    A file's name is the identity of the question, so an answer is never invalidated, only outlived.
-    """
-
-    def __init__(self, folder: Path, capacity: int = 512_000_000, lifetime: float = 3600.0) -> None:
-        self._folder = folder
-        self._capacity = capacity
-        self._lifetime = lifetime
-        self._swept = -math.inf
-
-    def put(self, identity: str, answer: bytes, picture: bytes) -> None:
-        """Keep an answer (JSON) and its picture (PNG)."""
-        publish(self._folder / f"{identity}.png", lambda stream: stream.write(picture), durable=False)
-        publish(self._folder / f"{identity}.json", lambda stream: stream.write(answer), durable=False)
-        if time.monotonic() - self._swept > _SWEEP:
-            self._swept = time.monotonic()
-            self._sweep()
-
-    def answer(self, identity: str) -> bytes | None:
-        """Return the answer to `identity`, or None if it is not there, or no longer."""
-        return self._read(f"{identity}.json")
-
-    def picture(self, identity: str) -> bytes | None:
-        """Return the picture of `identity`, or None if it is not there, or no longer."""
-        return self._read(f"{identity}.png")
-
-    def _read(self, name: str) -> bytes | None:
-        kept = self._folder / name
-        try:
-            fresh = time.time() - kept.stat().st_mtime <= self._lifetime
-            return kept.read_bytes() if fresh else None
-        except FileNotFoundError:
-            return None
-
-    def _sweep(self) -> None:
-        """Remove what is too old, then the oldest until the rest fits; others may be sweeping too."""
-        files = []
-        for kept in self._folder.glob("[0-9a-f]*.*"):
-            with suppress(FileNotFoundError):
-                status = kept.stat()
-                files.append((status.st_mtime, status.st_size, kept))
-        room = self._capacity
-        for modified, size, kept in sorted(files, reverse=True):
-            room -= size
-            if room < 0 or time.time() - modified > self._lifetime:
-                kept.unlink(missing_ok=True)
 
 
 class Library:
@@ -121,10 +78,11 @@ class Library:
 class Predictor:
     """Answers flights and ensembles in the current forecast."""
 
-    def __init__(self, cycles: Cycles, library: Library, results: Results) -> None:
+    def __init__(self, cycles: Cycles, library: Library, runs: Runs) -> None:
         self.cycles = cycles
         self.library = library
-        self.results = results
+        self.runs = runs
+        self._background = BoundedSemaphore(_BACKGROUND)
 
     def forecast(self) -> Forecast:
         """Return the current forecast; raises `StoreError` where there has been none for ten seconds."""
@@ -144,88 +102,102 @@ class Predictor:
         raised = plan.raised(float(ground.at(plan.lat, plan.lon)))
         return [rounded(phase) for phase in path(fly(wind, ground, raised.columns(), plan.parachute))]
 
-    def ensemble(self, forecast: Forecast, plan: FlightPlan, perturbations: int) -> bytes:
-        """Return the answer to an ensemble as JSON; an answer that is still kept is given again.
-
-        A member whose data cannot be had is left out and named.  Raises `UnavailableError` if that is too
-        many, `OutsideForecastError` if any flight leaves the forecast.
-        """
-        began = time.monotonic()
+    def ensemble(self, forecast: Forecast, plan: FlightPlan, perturbations: int) -> "EnsembleRun":
+        """Return the run of an ensemble, not yet begun."""
         ground = self.library.ground(forecast)
         raised = plan.raised(float(ground.at(plan.lat, plan.lon)))
-        ensemble = Ensemble(raised, forecast.members, perturbations)
-        identity = ensemble.key(str(forecast.cycle), forecast.identity())
-        kept = self.results.answer(identity)
-        if kept is not None:
-            return kept
-        members = [self._member(forecast, ensemble, ground, member) for member in range(forecast.members)]
-        failed = [member for member in members if isinstance(member, HabsimError)]
-        if len(failed) >= _TOO_MANY_FAILED or 2 * len(failed) > len(members):
-            raise UnavailableError(
-                f"{len(failed)} of {len(members)} members of cycle {forecast.cycle} cannot be used: "
-                f"{failed[0]}"
-            )
-        flown = [None if isinstance(member, HabsimError) else member for member in members]
-        answer, picture = _answer(forecast, flown, identity)
-        text = orjson.dumps(answer, option=orjson.OPT_SERIALIZE_NUMPY)
-        self.results.put(identity, text, picture)
-        logger.info("ensemble %s: %d members in %.3f s", identity, len(flown), time.monotonic() - began)
-        return text
+        return EnsembleRun(self.library, forecast, ground, Ensemble(raised, forecast.members, perturbations))
 
-    def _member(
-        self, forecast: Forecast, ensemble: Ensemble, ground: Elevation, member: int
-    ) -> Flown | HabsimError:
-        """Return the flights of one member, or why there are none."""
+    def answer(self, run: "EnsembleRun") -> bytes:
+        """Return the answer of `run` as JSON, whoever computes it."""
+        return self.runs.answer(run.identity, run.total, run.compute)
+
+    def begin(self, run: "EnsembleRun") -> None:
+        """Have `run` computed without waiting; raises `BusyError` if too many are."""
+        state = self.runs.progress(run.identity)
+        live = state is not None and not state.final
+        if live or self.runs.results.answer(run.identity) is not None:
+            return
+        if not self._background.acquire(blocking=False):
+            raise BusyError(f"{_BACKGROUND} runs wait for their turn already: ask again")
+        self.runs.announce(run.identity, run.total)
+        Thread(target=self._in_background, args=(run,), name=f"run-{run.identity}").start()
+
+    def _in_background(self, run: "EnsembleRun") -> None:
         try:
-            wind = self.library.wind(forecast, member)
-            return fly(wind, ground, ensemble.flights(member, ground), ensemble.plan.parachute)
-        except OutsideForecastError:
-            raise
+            self.answer(run)
         except HabsimError as error:
-            logger.warning("member %d left out: %s", member, error)
+            logger.warning("ensemble %s: %s", run.identity, error)
+        finally:
+            self._background.release()
+
+
+class EnsembleRun:
+    """One ensemble in one forecast: what it is called, and how it is computed."""
+
+    def __init__(self, library: Library, forecast: Forecast, ground: Elevation, ensemble: Ensemble) -> None:
+        self._library = library
+        self._forecast = forecast
+        self._ground = ground
+        self._ensemble = ensemble
+        self.identity = ensemble.key(str(forecast.cycle), forecast.identity())
+        self.total = ensemble.members * (1 + ensemble.perturbations)
+
+    def compute(self, reporter: Reporter) -> Answer:
+        """Return the answer; members fly as their files arrive.
+
+        A member whose data cannot be had is left out and named.  Raises `UnavailableError` if that is too
+        many, `OutsideForecastError` if any flight leaves the forecast, `TimeLimitError` if nothing was done
+        in the time a run may take.
+        """
+        began = time.monotonic()
+        members = range(self._ensemble.members)
+        flown: dict[int, Flown] = {}
+        failed: dict[int, HabsimError] = {}
+        for member, wind in self._winds(began + _TIME_LIMIT):
+            try:
+                flown[member] = self._fly(member, wind)
+            except OutsideForecastError:
+                raise
+            except HabsimError as error:
+                logger.warning("member %d left out: %s", member, error)
+                failed[member] = error
+            reporter.tell(len(flown) * self.total // len(members), SIMULATING)
+        partial = len(flown) + len(failed) < len(members)
+        if len(failed) >= _TOO_MANY_FAILED or 2 * len(failed) > len(members):
+            first = next(iter(failed.values()))
+            raise UnavailableError(
+                f"{len(failed)} of {len(members)} members of cycle {self._forecast.cycle} "
+                f"cannot be used: {first}"
+            )
+        if not flown:
+            raise TimeLimitError(f"no member's winds arrived within {_TIME_LIMIT:g} s: ask again")
+        cycle, demo = str(self._forecast.cycle), self._forecast.store.demo
+        flights = [flown.get(member) for member in members]
+        answer, picture = compose(flights, self.identity, cycle, demo, partial)
+        text = orjson.dumps(answer, option=orjson.OPT_SERIALIZE_NUMPY)
+        logger.info(
+            "ensemble %s: %d of %d members in %.3f s",
+            self.identity, len(flown), len(members), time.monotonic() - began,
+        )  # fmt: skip
+        return Answer(text, picture, partial)
+
+    def _fly(self, member: int, wind: WindFile | HabsimError) -> Flown:
+        """Return the flights of one member; raises why there are none."""
+        if isinstance(wind, HabsimError):
+            raise wind
+        flights = self._ensemble.flights(member, self._ground)
+        return fly(wind, self._ground, flights, self._ensemble.plan.parachute)
+
+    def _winds(self, deadline: float) -> Iterator[tuple[int, WindFile | HabsimError]]:
+        """Yield each member's winds, or why there are none, until `deadline`."""
+        for member in range(self._ensemble.members):
+            if time.monotonic() > deadline:
+                return
+            yield member, self._wind(member)
+
+    def _wind(self, member: int) -> WindFile | HabsimError:
+        try:
+            return self._library.wind(self._forecast, member)
+        except HabsimError as error:
             return error
-
-
-def _answer(forecast: Forecast, members: list[Flown | None], identity: str) -> tuple[dict[str, Any], bytes]:
-    """Return the API's answer from the flights of each member, and the picture of the density."""
-    joined = [(None, None) if flown is None else _joined(flown) for flown in members]
-    landed = [(member, flown) for member, flown in enumerate(members) if flown is not None]
-    numbers = np.concatenate([np.full(len(flown.lat), member) for member, flown in landed])
-    lat, lon, times = (
-        np.concatenate([getattr(flown, name) for _, flown in landed]) for name in ("lat", "lon", "time")
-    )
-    statistics = landing.statistics(lat, lon, times, numbers)
-    picture = landing.png(statistics.density)
-    summary = statistics.as_json()
-    summary["density"]["image"] = f"/sim/density?request_id={identity}"
-    answer = {
-        "paths": [points for points, _ in joined],
-        "phases": [starts for _, starts in joined],
-        "heatmap_data": _heatmap(landed),
-        "request_id": identity,
-        "gefs": str(forecast.cycle),
-        "demo": forecast.store.demo,
-        "failed_models": [member for member, flown in enumerate(members) if flown is None],
-        "partial": False,
-        "landing": summary,
-    }
-    return answer, picture
-
-
-def _joined(flown: Flown) -> tuple[Floats, list[int]]:
-    """Return the nominal flight's phases as one path, and the indices where coast and descent start."""
-    ascent, coast, descent = path(flown)
-    parts = [part for part in (ascent, coast, descent) if len(part)]
-    points = np.concatenate([parts[0], *(part[1:] for part in parts[1:])])
-    coast_start = max(len(ascent) - 1, 0)
-    return rounded(points), [coast_start, coast_start + max(len(coast) - 1, 0)]
-
-
-def _heatmap(landed: list[tuple[int, Flown]]) -> list[list[Any]]:
-    """Return every landing with its label: nominal flights first, then the varied ones by member."""
-    nominal, varied = [], []
-    for member, flown in landed:
-        places = rounded(np.stack([flown.lat, flown.lon, flown.alt, flown.time], -1))[:, :2].tolist()
-        nominal.append([*places[0], f"model_{member}"])
-        varied += [[*place, f"mc_{member}_{number}"] for number, place in enumerate(places[1:])]
-    return nominal + varied

@@ -35,3 +35,11 @@ class BadFileError(UnavailableError):
 
 class SettingsError(HabsimError):
     """The environment asks for something that does not exist."""
+
+
+class BusyError(UnavailableError):
+    """The server does as much as it may."""
+
+
+class TimeLimitError(HabsimError):
+    """A run hit its time limit with nothing to show."""

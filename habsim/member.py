@@ -12,6 +12,8 @@ be mapped in place or read by range.
 """
 
 import math
+import os
+import tokenize
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -28,6 +30,10 @@ WIND = np.dtype("<f2")
 HEIGHT_TYPES = (np.dtype("<f4"), np.dtype("<i2"))
 _LOCAL_HEADER = 30  # bytes before the name in a zip's local header; APPNOTE.TXT 4.3.7
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest date a zip can hold: equal contents give equal bytes
+_DAMAGE = (  # what zipfile and NumPy raise at headers that make no sense
+    zipfile.BadZipFile, NotImplementedError, tokenize.TokenError, SyntaxError, TypeError, ValueError,
+    EOFError, OverflowError,
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +79,12 @@ def parse(stream: BinaryIO, name: str) -> Layout:
     try:
         entries = dict(_entries(stream, name))
         return _layout(stream, entries, name)
-    except (zipfile.BadZipFile, ValueError, EOFError, OverflowError) as error:
+    except _DAMAGE as error:
         raise BadFileError(f"wind file {name} is damaged or truncated: {error}") from error
 
 
 def _entries(stream: BinaryIO, name: str) -> Iterator[tuple[str, _Entry]]:
+    end = stream.seek(0, os.SEEK_END)
     with zipfile.ZipFile(stream) as archive:
         for info in archive.infolist():
             key = info.filename.removesuffix(".npy")
@@ -96,6 +103,8 @@ def _entries(stream: BinaryIO, name: str) -> Iterator[tuple[str, _Entry]]:
             entry = _Entry(stream.tell(), shape, dtype, fortran)
             if entry.offset - start + entry.nbytes != info.file_size or entry.dtype.hasobject:
                 raise BadFileError(f"wind file {name} is damaged: {key!r} has not the size it claims")
+            if entry.offset + entry.nbytes > end:
+                raise EOFError(f"the file ends inside {key!r}")
             yield key, entry
 
 

@@ -14,13 +14,13 @@ _PAUSE = 0.1  # s between two states of one run
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """The state of a run: flights done of a total; with status `error`, the sentence and its HTTP status."""
+    """The state of a run: flights done of a total; with status `error`, the sentence and the error's type."""
 
     completed: int
     total: int
     status: str = LOADING
     error: str | None = None
-    code: int | None = None
+    kind: str | None = None
 
     @property
     def final(self) -> bool:
@@ -96,6 +96,7 @@ class Reporter:
         """Say that all is done."""
         self._board.put(self._identity, Progress(self._total, self._total, COMPLETE))
 
-    def fail(self, sentence: str, code: int) -> None:
+    def fail(self, error: Exception) -> None:
         """Say that the run failed."""
-        self._board.put(self._identity, Progress(0, self._total, ERROR, sentence, code))
+        kind = type(error).__name__
+        self._board.put(self._identity, Progress(0, self._total, ERROR, str(error), kind))

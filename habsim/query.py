@@ -123,6 +123,10 @@ class EnsembleQuery(FlightQuery):
     num_perturbations: Annotated[
         int, Field(ge=1, le=MAX_PERTURBATIONS, description="launch variations flown in each member")
     ] = 20
+    wait: Annotated[
+        Literal["true", "false"],
+        Field(description="false: answer 202 at once, with links to the progress and the result"),
+    ] = "true"
 
 
 class ResultQuery(Query):

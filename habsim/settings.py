@@ -1,5 +1,6 @@
 """Settings: everything the environment decides, read once."""
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +32,9 @@ class Settings:
     members: int = 21
     stale_hours: float = 18.0
     refresh_seconds: float = 300.0
+    ensembles: int = 2
+    queue_seconds: float = 30.0
+    results_bytes: int = 512_000_000
     cors_origins: tuple[str, ...] = ("*",)
     production: bool = True
 
@@ -48,6 +52,9 @@ class Settings:
             members=int(_number(environment, "HABSIM_MEMBERS", 21, 1, 100)),
             stale_hours=_number(environment, "HABSIM_STALE_HOURS", 18, 0, 1000),
             refresh_seconds=_number(environment, "HABSIM_REFRESH_SECONDS", 300, 1, 86400),
+            ensembles=int(_number(environment, "HABSIM_ENSEMBLES", os.cpu_count() or 1, 1, 256)),
+            queue_seconds=_number(environment, "HABSIM_QUEUE_SECONDS", 30, 0, 600),
+            results_bytes=int(_number(environment, "HABSIM_RESULTS_BYTES", 512e6, 1e6, 1e15)),
             cors_origins=tuple((get("HABSIM_CORS_ORIGINS") or "*").replace(",", " ").split()),
             production=(get("FLASK_ENV") or "production") == "production",
         )
