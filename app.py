@@ -15,6 +15,7 @@ from threading import BoundedSemaphore, Event, Thread
 from typing import Any, TypeVar, cast
 
 import orjson
+import psutil
 from flask import Blueprint, Flask, Response, current_app, g, request
 from flask_cors import CORS
 
@@ -31,7 +32,15 @@ from habsim.errors import (
 from habsim.http import answer_errors, json_response
 from habsim.pages import pages
 from habsim.progress import COMPLETE, Progress, ProgressBoard
-from habsim.query import EnsembleQuery, FlightQuery, PlaceQuery, Query, ResultQuery, SingleQuery
+from habsim.query import (
+    EnsembleQuery,
+    FlightQuery,
+    PlaceQuery,
+    Query,
+    ResultQuery,
+    column_query,
+    single_query,
+)
 from habsim.results import Results
 from habsim.runs import Runs
 from habsim.settings import Settings
@@ -82,7 +91,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     results = Results(settings.data_dir / "results", settings.results_bytes)
     board = ProgressBoard(settings.data_dir / "progress")
     runs = Runs(settings.data_dir / "runs", results, board, settings.ensembles, settings.queue_seconds)
-    app.extensions["habsim"] = Predictor(cycles, Library(), runs)
+    app.extensions["habsim"] = Predictor(cycles, Library(grown_size=max(30, settings.members)), runs)
     app.extensions["habsim.streams"] = BoundedSemaphore(_STREAMS)
     app.extensions["habsim.alive"] = lambda: True
     app.extensions["habsim.settings"] = settings
@@ -135,10 +144,7 @@ def _query(model: type[_Q]) -> _Q:
 @sim.get("/singlezpb")
 def singlezpb() -> Response:
     """Return one flight."""
-    query = _query(SingleQuery)
-    members = _settings().members
-    if query.model >= members:
-        raise InvalidRequestError(f"model must be a whole number from 0 to {members - 1}")
+    query = _query(single_query(_settings().members))
     plan, forecast = query.plan(), _forecast()
     phases = _predictor().flight(forecast, plan, query.model)
     if query.format == "json":
@@ -251,6 +257,15 @@ def elev() -> Response:
     return json_response({"elevation": round(height, 1)})
 
 
+@sim.get("/winds")
+def winds() -> Response:
+    """Return the winds over a place."""
+    query = _query(column_query(_settings().members))
+    wind = _predictor().library.wind(_forecast(), query.model)
+    levels = wind.column(query.lat, query.lon, query.timestamp).tolist()
+    return json_response({"levels": [[round(alt, 1), round(u, 3), round(v, 3)] for alt, u, v in levels]})
+
+
 @sim.get("/models")
 def models() -> Response:
     """Return the members of the current cycle."""
@@ -284,6 +299,40 @@ def refresh() -> Response:
     """Look at the store now."""
     g.forecast, changed = _predictor().cycles.look()
     return json_response({"gefs": str(g.forecast.cycle), "changed": changed})
+
+
+@sim.get("/status")
+def status() -> Response:
+    """Return how the server does."""
+    predictor = _predictor()
+    g.forecast = predictor.cycles.current()
+    return json_response(
+        {
+            "status": "ok",
+            "memory_mb": round(psutil.Process().memory_full_info().uss / 1e6, 1),
+            "simulator_cache_size": len(predictor.library.names()),
+            "prediction_cache_size": len(predictor.flights),
+            "active_requests": predictor.runs.active(),
+            "gefs_cycle": str(g.forecast.cycle),
+            "demo": g.forecast.store.demo,
+            "store": g.forecast.store.address,
+        }
+    )
+
+
+@sim.get("/cache-status")
+def cache_status() -> Response:
+    """Return what this worker keeps open or remembers, and what this host has copied."""
+    predictor = _predictor()
+    names, flights = predictor.library.names(), predictor.flights
+    files = predictor.cycles.current().store.cached()
+    return json_response(
+        {
+            "simulator_cache": {"size": len(names), "max_size": predictor.library.limit(), "entries": names},
+            "gefs_cache": {"files": len(files), "total_size_mb": round(sum(files.values()) / 1e6, 1)},
+            "prediction_cache": {"size": len(flights), "max_size": int(flights.maxsize)},
+        }
+    )
 
 
 @probes.get("/health")

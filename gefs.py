@@ -48,6 +48,9 @@ class Store(Protocol):
     def path(self, name: str) -> Path:
         """Return where file `name` can be mapped from; it need not exist."""
 
+    def cached(self) -> dict[str, int]:
+        """Return the names and sizes (bytes) of local copies."""
+
 
 class FolderStore:
     """A store in a folder, mapped in place."""
@@ -78,6 +81,10 @@ class FolderStore:
         """Return the path of file `name`."""
         return self.folder / name
 
+    def cached(self) -> dict[str, int]:
+        """Return nothing: files are mapped where they are."""
+        return {}
+
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
@@ -101,8 +108,9 @@ class Forecast:
         return [member for member, name in enumerate(files) if self.store.tag(name) is not None]
 
     def identity(self) -> str:
-        """Return a digest of the store's address and of each member's tag."""
-        tags = [self.store.tag(self.cycle.member_file(member)) for member in range(self.members)]
+        """Return a digest of the store's address and of the tags of its members and elevation."""
+        names = [self.cycle.member_file(member) for member in range(self.members)]
+        tags = [self.store.tag(name) for name in [*names, ELEVATION]]
         return hashlib.sha256(repr((self.store.address, tags)).encode()).hexdigest()
 
 

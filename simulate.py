@@ -5,14 +5,15 @@ so they are never invalidated, only dropped when others are used more.
 """
 
 import logging
+import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from pathlib import Path
 from threading import BoundedSemaphore, Lock, Thread
-from typing import Any, TypeVar, cast
+from typing import TypeVar
 
 import orjson
-from cachetools import LRUCache
+from cachetools import LRUCache, TTLCache
 
 from elev import Elevation
 from gefs import ELEVATION, Cycles, Forecast
@@ -30,11 +31,13 @@ from habsim.errors import (
 )
 from habsim.flight import FlightPlan
 from habsim.progress import SIMULATING, Reporter
+from habsim.results import LIFETIME
 from habsim.runs import Answer, Runs
 from habsim.trajectory import Flown, fly, path, rounded
 from windfile import WindFile
 
-_OPEN_FILES = 64  # mapped files cost a worker next to nothing; two cycles of 31 fit
+_FLIGHTS = 200  # single flights that a worker remembers
+_GROWN = 600.0  # s, that the files of an ensemble stay open
 _PATIENCE = 10.0  # s, that a request waits for a usable cycle
 _TOO_MANY_FAILED = 5  # members
 _TIME_LIMIT = 600.0  # s, of a run
@@ -48,9 +51,27 @@ logger = logging.getLogger(__name__)
 class Library:
     """Open wind files and elevation, shared by the threads of a worker."""
 
-    def __init__(self) -> None:
-        self._files: LRUCache[tuple[Path, str], Any] = LRUCache(_OPEN_FILES)
+    def __init__(self, size: int = 10, grown_size: int = 30) -> None:
+        """Keep `size` wind files open, and `grown_size` while ensembles need them."""
+        self.size = size
+        self.grown_size = grown_size
+        self._winds: LRUCache[tuple[Path, str], WindFile] = LRUCache(grown_size)
+        self._grounds: LRUCache[tuple[Path, str], Elevation] = LRUCache(2)
+        self._grown_until = -math.inf
         self._lock = Lock()
+
+    def grow(self) -> None:
+        """Keep the wind files of an ensemble open for some minutes."""
+        self._grown_until = time.monotonic() + _GROWN
+
+    def limit(self) -> int:
+        """Return how many wind files are kept open now."""
+        return self.grown_size if time.monotonic() < self._grown_until else self.size
+
+    def names(self) -> list[str]:
+        """Return the names of the open wind files."""
+        with self._lock:
+            return sorted(wind.name for wind in self._winds.values())
 
     def wind(self, forecast: Forecast, member: int) -> WindFile:
         """Return the winds of `member`; raises `NotFoundError` if the store lacks them."""
@@ -58,21 +79,29 @@ class Library:
         tag = forecast.store.tag(name)
         if tag is None:
             raise NotFoundError(f"member {member} of cycle {forecast.cycle} is not in the store")
-        return self._file(forecast.store.path(name), tag, WindFile.open)
+        return self._file(self._winds, forecast.store.path(name), tag, WindFile.open)
 
     def ground(self, forecast: Forecast) -> Elevation:
         """Return the ground elevation; raises `BadFileError` if it is missing or unusable."""
         tag = forecast.store.tag(ELEVATION) or ""
-        return self._file(forecast.store.path(ELEVATION), tag, Elevation.open)
+        return self._file(self._grounds, forecast.store.path(ELEVATION), tag, Elevation.open)
 
-    def _file(self, location: Path, tag: str, open_file: Callable[[Path], _T]) -> _T:
+    def _file(
+        self,
+        files: LRUCache[tuple[Path, str], _T],
+        location: Path,
+        tag: str,
+        open_file: Callable[[Path], _T],
+    ) -> _T:
         with self._lock:
-            found = self._files.get((location, tag))
+            found = files.get((location, tag))
         if found is None:
             found = open_file(location)  # twice at once does no harm
             with self._lock:
-                self._files[location, tag] = found
-        return cast(_T, found)
+                files[location, tag] = found
+                while len(self._winds) > self.limit():
+                    self._winds.popitem()
+        return found
 
 
 class Predictor:
@@ -82,6 +111,8 @@ class Predictor:
         self.cycles = cycles
         self.library = library
         self.runs = runs
+        self.flights: TTLCache[Hashable, list[Floats]] = TTLCache(_FLIGHTS, LIFETIME)
+        self._flights_lock = Lock()
         self._background = BoundedSemaphore(_BACKGROUND)
 
     def forecast(self) -> Forecast:
@@ -98,12 +129,20 @@ class Predictor:
     def flight(self, forecast: Forecast, plan: FlightPlan, member: int) -> list[Floats]:
         """Return ascent, coast and descent of `plan` in `member`, points (point, 4): lat, lon, alt, time."""
         ground = self.library.ground(forecast)
-        wind = self.library.wind(forecast, member)
-        raised = plan.raised(float(ground.at(plan.lat, plan.lon)))
-        return [rounded(phase) for phase in path(fly(wind, ground, raised.columns(), plan.parachute))]
+        key = (forecast.cycle, forecast.identity(), ground.source, plan, member)
+        with self._flights_lock:
+            found = self.flights.get(key)
+        if found is None:
+            wind = self.library.wind(forecast, member)
+            raised = plan.raised(float(ground.at(plan.lat, plan.lon)))
+            found = [rounded(phase) for phase in path(fly(wind, ground, raised.columns(), plan.parachute))]
+            with self._flights_lock:
+                self.flights[key] = found
+        return found
 
     def ensemble(self, forecast: Forecast, plan: FlightPlan, perturbations: int) -> "EnsembleRun":
         """Return the run of an ensemble, not yet begun."""
+        self.library.grow()
         ground = self.library.ground(forecast)
         raised = plan.raised(float(ground.at(plan.lat, plan.lon)))
         return EnsembleRun(self.library, forecast, ground, Ensemble(raised, forecast.members, perturbations))

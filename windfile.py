@@ -6,14 +6,17 @@ one copy that all workers share.  A mapped file may be unlinked or renamed over,
 
 import mmap
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from habsim import atmosphere, member
 from habsim.arrays import Floats
+from habsim.earth import geometric
 from habsim.errors import BadFileError
 from habsim.field import FLOAT_HEIGHTS, INTEGER_HEIGHTS, NO_HEIGHTS, Field
+from habsim.trajectory import outside
 
 
 class WindFile:
@@ -39,7 +42,42 @@ class WindFile:
         except OSError as error:
             raise BadFileError(f"wind file {path.name} cannot be read: {error.strerror}") from error
         mapped.madvise(mmap.MADV_RANDOM)
-        return cls(path.name, layout, np.frombuffer(mapped, np.uint8))
+        try:
+            return cls(path.name, layout, np.frombuffer(mapped, np.uint8))
+        except ValueError as error:
+            raise BadFileError(f"wind file {path.name} has levels without a height: {error}") from error
+
+    def column(self, lat: float, lon: float, time: float) -> Floats:
+        """Return the winds over a place, (level, 3): altitude (m), u and v (m/s), from the lowest level up.
+
+        Raises `OutsideForecastError` for a time that the file does not cover, and `BadFileError` where a wind
+        or height is not finite.
+        """
+        if not self.start <= time <= self.end:
+            raise outside(self)
+        layout = self.layout
+        rows, columns, _, times = layout.shape
+        row, y = _split((90.0 - lat) * (rows - 1) / 180.0, rows)
+        column, x = _split(lon % 360.0 * (columns - 1) / 360.0, columns)
+        slot, s = _split((time - self.start) / layout.interval, times)
+        near = np.ix_(
+            [row, row + 1], [column, column + 1], range(layout.shape[2]), [slot, min(slot + 1, times - 1)]
+        )
+        weights = np.einsum("i,j,k->ijk", [1.0 - y, y], [1.0 - x, x], [1.0 - s, s])
+        heights = atmosphere.height(layout.levels_hpa)
+        if layout.heights_offset is not None:
+            stored = self._array(layout.heights_offset, layout.heights_type, layout.shape)[near].astype(float)
+            heights = np.einsum("ijk,ijlk->l", weights, stored) * layout.heights_step
+        winds = self._array(layout.data_offset, member.WIND, (*layout.shape, 2))[near].astype(float)
+        result = np.column_stack([geometric(heights), np.einsum("ijk,ijlkc->lc", weights, winds)])
+        if not np.all(np.isfinite(result)):
+            raise BadFileError(
+                f"wind file {self.name} holds a wind or height that is not finite near {lat}, {lon}"
+            )
+        return np.asarray(result[np.argsort(result[:, 0])])
+
+    def _array(self, offset: int, dtype: Any, shape: tuple[int, ...]) -> NDArray[Any]:
+        return np.ndarray(shape, dtype, self._raw.data, offset)
 
     @property
     def start(self) -> float:
@@ -50,6 +88,12 @@ class WindFile:
     def end(self) -> float:
         """Unix time of the last slice."""
         return self.layout.end
+
+
+def _split(position: float, count: int) -> tuple[int, float]:
+    """Return the lower of the two indices around `position` on an axis of `count`, and the fraction above."""
+    index = min(int(position), max(count - 2, 0))
+    return index, position - index
 
 
 def _field(layout: member.Layout, raw: NDArray[np.uint8], level_heights: Floats) -> Field:

@@ -2,9 +2,10 @@
 
 from typing import Any
 
-from habsim.query import EnsembleQuery, PlaceQuery, Query, ResultQuery, SingleQuery
+from habsim.query import EnsembleQuery, PlaceQuery, Query, ResultQuery, column_query, single_query
 
 VERSION = "1"
+_RUN = (404, 503, 504)  # what can befall a run
 
 Schema = dict[str, Any]
 
@@ -76,6 +77,30 @@ _WHICH = _object(
     source={"type": "string"},
     elevation=_object(source={"type": "string"}, resolution_m={"type": "number"}),
 )
+_LEVEL: Schema = {"type": "array", "items": {"type": "number"}, "minItems": 3, "maxItems": 3}
+_COLUMN = _object(levels={"type": "array", "items": _LEVEL, "description": "[alt, u, v], m and m/s"})
+_PROGRESS = _object(
+    request_id={"type": "string"},
+    progress={"type": "string"},
+    result={"type": "string"},
+    completed={"type": "integer"},
+    total={"type": "integer"},
+    percentage={"type": "number"},
+    status={"enum": ["loading", "simulating", "complete"]},
+)
+_STATUS = _object(
+    status={"type": "string"},
+    memory_mb={"type": "number", "description": "unique set size of the worker that answers"},
+    simulator_cache_size={"type": "integer"},
+    prediction_cache_size={"type": "integer"},
+    active_requests={"type": "integer", "description": "ensembles computed now on this host"},
+    gefs_cycle={"type": "string"},
+    demo={"type": "boolean"},
+    store={"type": "string"},
+)
+_CACHES = _object(
+    simulator_cache={"type": "object"}, gefs_cache={"type": "object"}, prediction_cache={"type": "object"}
+)
 _CYCLE_CHANGE = _object(gefs={"type": "string"}, changed={"type": "boolean"})
 
 
@@ -83,12 +108,20 @@ def document(members: int) -> Schema:
     """Return the description of a server with that many members."""
     flight = {"type": "array", "items": _POINTS, "description": "ascent, coast and descent"}
     paths = {
-        "/sim/singlezpb": _get("One flight", flight, SingleQuery, files=True, statuses=(404, 503)),
+        "/sim/singlezpb": _get("One flight", flight, single_query(members), True, (404, 503)),
         "/sim/spaceshot": _get(
-            "The ensemble: every member, with launch variations", _ENSEMBLE, EnsembleQuery, True, (503,)
+            "The ensemble: every member, with launch variations", _ENSEMBLE, EnsembleQuery, True, _RUN[1:]
         ),
-        "/sim/result": _get("A finished ensemble, for an hour", _ENSEMBLE, ResultQuery, statuses=(404,)),
-        "/sim/density": _get("The density of landings as a picture", None, ResultQuery, statuses=(404,)),
+        "/sim/result": _get(
+            "A finished ensemble, for an hour; until then its progress", _ENSEMBLE, ResultQuery, statuses=_RUN
+        ),
+        "/sim/progress-stream": _get(
+            "Progress of an ensemble as server-sent events", "text/event-stream", ResultQuery, statuses=(404,)
+        ),
+        "/sim/density": _get(
+            "The density of landings as a picture", "image/png", ResultQuery, statuses=(404,)
+        ),
+        "/sim/winds": _get("Winds over a place", _COLUMN, column_query(members), statuses=(404, 503)),
         "/sim/elev": _get("Ground elevation, m", _object(elevation={"type": "number"}), PlaceQuery),
         "/sim/models": _get(
             "Members of the current cycle",
@@ -97,14 +130,13 @@ def document(members: int) -> Schema:
         "/sim/which": _get("The current cycle and where the data come from", _WHICH),
         "/sim/refresh": _get("Look for a new cycle now", _CYCLE_CHANGE)
         | {"post": _get("Look for a new cycle now", _CYCLE_CHANGE)["get"]},
+        "/sim/status": _get("How the server does", _STATUS),
+        "/sim/cache-status": _get("What is kept in memory and on disk", _CACHES),
         "/health": _get("Whether the process lives", _object(status={"type": "string"}), statuses=()),
         "/ready": _get(
             "Whether flights can be answered", _object(status={"type": "string"}, gefs={"type": "string"})
         ),
     }
-    for parameter in paths["/sim/singlezpb"]["get"]["parameters"]:
-        if parameter["name"] == "model":
-            parameter["schema"]["maximum"] = members - 1
     return {
         "openapi": "3.1.0",
         "info": {
@@ -121,21 +153,29 @@ def document(members: int) -> Schema:
 
 def _get(
     summary: str,
-    answer: Schema | None,
+    answer: Schema | str,
     query: type[Query] | None = None,
     files: bool = False,
     statuses: tuple[int, ...] = (503,),
 ) -> Schema:
-    """Return the description of a GET route; `answer` None is a PNG."""
-    content: Schema = {"image/png": {}} if answer is None else {"application/json": {"schema": answer}}
+    """Return the description of a GET route; an `answer` that is no JSON is given as its media type."""
+    content: Schema = {answer: {}} if isinstance(answer, str) else {"application/json": {"schema": answer}}
     if files:
         for media in ("text/csv", "application/vnd.google-earth.kml+xml", "application/geo+json"):
             content[media] = {}
     responses: Schema = {"200": {"description": summary, "content": content}}
-    errors = {400: "A parameter is wrong", 404: "Not there, or no longer", 503: "No usable data now"}
+    errors = {
+        400: "A parameter is wrong",
+        404: "Not there, or no longer",
+        503: "No usable data, or too much to do",
+        504: "The run hit its time limit with nothing to show",
+    }
     error = {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}
     for status in ((400,) if query else ()) + statuses:
         responses[str(status)] = {"description": errors[status], "content": error}
+    if 504 in statuses:
+        progress = {"application/json": {"schema": _PROGRESS}}
+        responses["202"] = {"description": "Under way", "content": progress}
     return {"get": {"summary": summary, "parameters": _parameters(query), "responses": responses}}
 
 

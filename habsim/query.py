@@ -5,6 +5,7 @@ The server parses by these models and the API's documentation is made from them.
 """
 
 from collections.abc import Iterable
+from functools import cache
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -70,6 +71,13 @@ class PlaceQuery(Query):
     lon: Annotated[float, _range(LONS, "longitude, east positive", "degrees")]
 
 
+class ColumnQuery(PlaceQuery):
+    """The air over a place in one member; see `column_query`."""
+
+    timestamp: Annotated[float, _range((0.0, 1e11), "time, UTC", "Unix seconds")]
+    model: int
+
+
 class FlightQuery(PlaceQuery):
     """A flight plan."""
 
@@ -105,16 +113,33 @@ class FlightQuery(PlaceQuery):
 
 
 class SingleQuery(FlightQuery):
-    """One flight in one member."""
+    """One flight in one member; see `single_query`."""
 
-    model: Annotated[
-        int,
-        Field(
-            ge=0,
-            le=99,
-            description="ensemble member, 0 is the control run; less than the number of members configured",
-        ),
-    ]
+    model: int
+
+
+def _member(members: int) -> Any:
+    return Field(ge=0, le=members - 1, description="ensemble member, 0 is the control run")
+
+
+@cache
+def single_query(members: int) -> type[SingleQuery]:
+    """Return the parameters of a flight in one of that many members."""
+
+    class Limited(SingleQuery):
+        model: Annotated[int, _member(members)]
+
+    return Limited
+
+
+@cache
+def column_query(members: int) -> type[ColumnQuery]:
+    """Return the parameters of the air over a place in one of that many members."""
+
+    class Limited(ColumnQuery):
+        model: Annotated[int, _member(members)]
+
+    return Limited
 
 
 class EnsembleQuery(FlightQuery):
