@@ -18,6 +18,7 @@ import orjson
 import psutil
 from flask import Blueprint, Flask, Response, current_app, g, request
 from flask_cors import CORS
+from werkzeug.serving import run_simple
 
 from gefs import Cycles, DefaultStore, FolderStore, Forecast, watch
 from habsim import errors, export, kernel, logs
@@ -200,9 +201,10 @@ def _under_way(identity: str) -> Response:
 def _progress(identity: str) -> Progress:
     runs = _predictor().runs
     state = runs.progress(identity)
-    if state is None and runs.results.answer(identity) is not None:
+    kept = runs.results.answer(identity) is not None
+    if state is None and kept:
         state = Progress(1, 1, COMPLETE)
-    if state is None:
+    if state is None or (state.status == COMPLETE and not kept):
         raise NotFoundError(f"there is no run {identity}, or no longer: ask for the ensemble again")
     return state
 
@@ -356,7 +358,8 @@ def main() -> None:
     kernel.warm_up()
     app = create_app()
     start_watching(app)
-    app.run(port=int(os.environ.get("PORT") or 8000), debug=True, threaded=True)
+    port = int(os.environ.get("PORT") or 8000)
+    run_simple("localhost", port, app, use_reloader=True, threaded=True)
 
 
 if __name__ == "__main__":
