@@ -42,8 +42,10 @@ class WindFile:
         except OSError as error:
             raise BadFileError(f"wind file {path.name} cannot be read: {error.strerror}") from error
         mapped.madvise(mmap.MADV_RANDOM)
+        raw = np.frombuffer(mapped, np.uint8)
+        _check_seam(path.name, layout, raw)
         try:
-            return cls(path.name, layout, np.frombuffer(mapped, np.uint8))
+            return cls(path.name, layout, raw)
         except ValueError as error:
             raise BadFileError(f"wind file {path.name} has levels without a height: {error}") from error
 
@@ -88,6 +90,22 @@ class WindFile:
     def end(self) -> float:
         """Unix time of the last slice."""
         return self.layout.end
+
+
+def _check_seam(name: str, layout: member.Layout, raw: NDArray[np.uint8]) -> None:
+    """Raise `BadFileError` if longitude 360 does not repeat longitude 0, looked at in one row.
+
+    Such a grid has another spacing than its shape says, and its winds would be misplaced everywhere.
+    """
+    rows, columns, levels, times = layout.shape
+    size = 4 * levels * times
+    west = layout.data_offset + rows // 2 * columns * size
+    east = west + (columns - 1) * size
+    first, last = (raw[at : at + size].view(member.WIND) for at in (west, east))
+    if np.any((first != last) & np.isfinite(first) & np.isfinite(last)):
+        raise BadFileError(
+            f"wind file {name}: the last of its {columns} columns (360 degrees) does not repeat the first (0)"
+        )
 
 
 def _split(position: float, count: int) -> tuple[int, float]:
