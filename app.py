@@ -20,17 +20,21 @@ from flask import Blueprint, Flask, Response, current_app, g, request
 from flask_cors import CORS
 from werkzeug.serving import run_simple
 
-from gefs import Cycles, DefaultStore, FolderStore, Forecast, watch
+from gefs import Cycles, DefaultStore, Forecast, watch
 from habsim import errors, export, kernel, logs
+from habsim.attempts import Attempts
+from habsim.bucket import Bucket
 from habsim.errors import (
     HabsimError,
     InvalidRequestError,
     NotFoundError,
-    SettingsError,
     TimeLimitError,
     UnavailableError,
 )
+from habsim.gate import guard
+from habsim.headers import protect
 from habsim.http import answer_errors, json_response
+from habsim.metrics import Metrics, serve
 from habsim.pages import pages
 from habsim.progress import COMPLETE, Progress, ProgressBoard
 from habsim.query import (
@@ -44,7 +48,8 @@ from habsim.query import (
 )
 from habsim.results import Results
 from habsim.runs import Runs
-from habsim.settings import Settings
+from habsim.settings import S3Settings, Settings
+from habsim.stores import BucketStore, FolderStore, Store
 from habsim.stream import events, snapshot
 from simulate import Library, Predictor
 
@@ -71,38 +76,54 @@ def __getattr__(name: str) -> Flask:
     return cast(Flask, globals()["app"])
 
 
-def create_app(settings: Settings | None = None) -> Flask:
+def create_app(settings: Settings | None = None, bucket: Bucket | None = None) -> Flask:
     """Return the application wired by `settings`, by default those of the environment.
+
+    `bucket` stands in for the one that they name.
 
     Makes the demo cycle if nothing is configured, but starts no thread: see `start_watching`.
     """
     settings = settings or Settings.from_environment(os.environ)
-    if settings.store is None:
-        default = DefaultStore(settings.data_dir, settings.members)
-        default.prepare()
-        choose, prepare = default.chosen, default.prepare
-    elif isinstance(settings.store, Path):
-        folder = FolderStore(settings.store)
-        choose, prepare = lambda: folder, lambda: None
-    else:
-        raise SettingsError("S3 stores are not supported yet: set HABSIM_STORE to a folder")
+    choose, prepare = _store(settings, bucket)
+    prepare()
     logger.info("store %s, %d members", choose().address, settings.members)
     cycles = Cycles(choose, settings.members, settings.data_dir)
+    metrics = Metrics()
     app = Flask(__name__, static_folder=None)
+    serve(app, metrics)
     results = Results(settings.data_dir / "results", settings.results_bytes)
     board = ProgressBoard(settings.data_dir / "progress")
     runs = Runs(settings.data_dir / "runs", results, board, settings.ensembles, settings.queue_seconds)
-    app.extensions["habsim"] = Predictor(cycles, Library(grown_size=max(30, settings.members)), runs)
+    library = Library(metrics, grown_size=max(30, settings.members))
+    metrics.look_up(cycles.accepted, runs.active)
+    app.extensions["habsim"] = Predictor(cycles, library, runs, metrics)
+    app.extensions["habsim.metrics"] = metrics
     app.extensions["habsim.streams"] = BoundedSemaphore(_STREAMS)
     app.extensions["habsim.alive"] = lambda: True
     app.extensions["habsim.settings"] = settings
     app.extensions["habsim.prepare"] = prepare
     CORS(app, resources={r"/sim/*": {"origins": list(settings.cors_origins)}}, max_age=3600)
+    guard(app, WEB, settings.password, settings.secret_key, Attempts(settings.data_dir / "attempts"))
+    protect(app, private=settings.password is not None, proxies=settings.proxies)
     for blueprint in (sim, probes, pages(WEB, settings.members)):
         app.register_blueprint(blueprint)
     answer_errors(app, STATUSES, details=not settings.production)
     app.after_request(_mark_demo)
     return app
+
+
+def _store(settings: Settings, bucket: Bucket | None) -> tuple[Callable[[], Store], Callable[[], None]]:
+    """Return what says which store serves, and what prepares it."""
+    if settings.store is None and bucket is None:
+        default = DefaultStore(settings.data_dir, settings.members)
+        return default.chosen, default.prepare
+    store: Store
+    if isinstance(settings.store, Path):
+        store = FolderStore(settings.store)
+    else:
+        bucket = bucket or Bucket(cast(S3Settings, settings.store))
+        store = BucketStore(bucket, settings.data_dir / "gefs", settings.members, settings.cache_bytes)
+    return lambda: store, lambda: None
 
 
 def start_watching(app: Flask) -> Event:
@@ -217,6 +238,9 @@ def progress_stream() -> Response:
     runs, streams = _predictor().runs, current_app.extensions["habsim.streams"]
     if streams.acquire(blocking=False):
         response = Response(events(runs, identity, _listener()), mimetype="text/event-stream")
+        open_streams = current_app.extensions["habsim.metrics"].streams
+        open_streams.inc()
+        response.call_on_close(open_streams.dec)
         response.call_on_close(streams.release)
     else:
         response = Response(snapshot(runs, identity), mimetype="text/event-stream")
@@ -278,9 +302,7 @@ def models() -> Response:
 def which() -> Response:
     """Return the current cycle and where the data come from."""
     forecast, library = _forecast(), _predictor().library
-    present = forecast.present()
-    wind = library.wind(forecast, present[0] if present else 0)
-    ground = library.ground(forecast)
+    wind, ground = library.first_wind(forecast), library.ground(forecast)
     age = time.time() - forecast.cycle.time
     return json_response(
         {
@@ -299,7 +321,7 @@ def which() -> Response:
 @sim.route("/refresh", methods=["GET", "POST"])
 def refresh() -> Response:
     """Look at the store now."""
-    g.forecast, changed = _predictor().cycles.look()
+    g.forecast, changed = _predictor().cycles.refresh()
     return json_response({"gefs": str(g.forecast.cycle), "changed": changed})
 
 
@@ -347,8 +369,11 @@ def health() -> Response:
 def ready() -> Response:
     """Return 200 if a cycle and the elevation are usable."""
     g.forecast = _predictor().cycles.current()
-    _predictor().library.wind(g.forecast, 0)
+    _predictor().library.first_wind(g.forecast)
     _predictor().library.ground(g.forecast)
+    trouble = g.forecast.store.shortage() or _predictor().cycles.trouble()
+    if trouble:
+        raise UnavailableError(trouble)
     return json_response({"status": "ready", "gefs": str(g.forecast.cycle)})
 
 

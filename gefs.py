@@ -1,9 +1,5 @@
 """Where cycles come from: a store, and the one of its cycles that this host has accepted.
 
-    whichgefs             the current cycle, one line; written last, after every member
-    2025111312_00.npz     one file a member
-    worldelev.npy         ground elevation
-
 A reader accepts a cycle only when all its members are there, and then names files by it: nothing ever changes
 its meaning, so nothing is ever invalidated.
 """
@@ -12,78 +8,26 @@ import hashlib
 import logging
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from threading import Event
-from typing import Protocol
 
 from elev import publish_embedded
 from habsim import demo
 from habsim.cycle import PERIOD, Cycle
 from habsim.errors import HabsimError, InvalidRequestError, StoreError
 from habsim.files import claim, publish
-
-WHICH = "whichgefs"
-ELEVATION = "worldelev.npy"
+from habsim.stores import ELEVATION, WHICH, FolderStore, Store
 
 _PAUSE = 1.0  # s, for which a look at the store counts
+_UNUSED = 30.0  # s without use, after which copies of an old cycle go
+_CLEANING = 30.0  # s, between looks for them
+_REFRESH_PAUSE = 10.0  # s, between looks that users ask for
 
 logger = logging.getLogger(__name__)
-
-
-class Store(Protocol):
-    """What a reader needs of a place where cycles are published."""
-
-    address: str
-    demo: bool
-
-    def which(self) -> str | None:
-        """Return the text of `whichgefs`, or None where there is none."""
-
-    def tag(self, name: str) -> str | None:
-        """Return what changes whenever file `name` does, or None where there is no such file."""
-
-    def path(self, name: str) -> Path:
-        """Return where file `name` can be mapped from; it need not exist."""
-
-    def cached(self) -> dict[str, int]:
-        """Return the names and sizes (bytes) of local copies."""
-
-
-class FolderStore:
-    """A store in a folder, mapped in place."""
-
-    def __init__(self, folder: Path, demo: bool = False) -> None:
-        self.folder = folder
-        self.address = str(folder)
-        self.demo = demo
-
-    def which(self) -> str | None:
-        """Return the text of `whichgefs`, or None where there is none."""
-        try:
-            return (self.folder / WHICH).read_text("ascii", "replace")
-        except FileNotFoundError:
-            return None
-        except OSError as error:
-            raise StoreError(f"the store {self.address} cannot be read: {error.strerror}") from error
-
-    def tag(self, name: str) -> str | None:
-        """Return size and time of change of file `name`, or None where there is no such file."""
-        try:
-            status = (self.folder / name).stat()
-        except OSError:
-            return None
-        return f"{status.st_size}-{status.st_mtime_ns}"
-
-    def path(self, name: str) -> Path:
-        """Return the path of file `name`."""
-        return self.folder / name
-
-    def cached(self) -> dict[str, int]:
-        """Return nothing: files are mapped where they are."""
-        return {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,14 +37,14 @@ class Forecast:
     store: Store
     cycle: Cycle
     members: int
+    use: Path  # a lock file: shared by runs that use the cycle's files, exclusive to who removes them
 
-    def member_path(self, member: int) -> Path:
-        """Return where `member`'s wind file is mapped from; it need not exist any more."""
-        return self.store.path(self.cycle.member_file(member))
-
-    def elevation_path(self) -> Path:
-        """Return where the ground elevation is mapped from."""
-        return self.store.path(ELEVATION)
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Keep copies of the cycle's files from being removed."""
+        with claim(self.use, wait=True, shared=True):
+            yield
+            self.use.touch()
 
     def present(self) -> list[int]:
         """Return the members whose files are there."""
@@ -117,7 +61,8 @@ class Forecast:
 class Cycles:
     """The current cycle, agreed among the workers of a host through the file `currgefs.txt`.
 
-    `store` says which store serves now; a folder is looked at again after a second, whoever asks.
+    `store` says which store serves now.  A folder is looked at again after a second, whoever asks; a bucket
+    only where no cycle is accepted yet, by the watcher, and on request.
     """
 
     def __init__(self, store: Callable[[], Store], members: int, data_dir: Path) -> None:
@@ -125,16 +70,38 @@ class Cycles:
         self._members = members
         self._state = data_dir / "currgefs.txt"
         self._claim = data_dir / "refresh.lock"
+        self._use = data_dir / "use"
+        self._trouble = data_dir / "trouble.txt"
         self._looked = -math.inf
-        self._complaint = ""
+        self._complaint: StoreError | None = None
 
     def current(self) -> Forecast:
         """Return the accepted cycle; raises `StoreError` saying what to do where there is none."""
         store = self._store()
         accepted = self._accepted(store)
-        if accepted is None or time.monotonic() - self._looked >= _PAUSE:
+        due = time.monotonic() - self._looked >= _PAUSE
+        if due and (accepted is None or not store.remote):
             return self.look()[0]
-        return Forecast(store, accepted, self._members)
+        if accepted is None:
+            raise self._complaint or StoreError(f"the store {store.address} has no cycle yet")
+        return self._forecast(store, accepted)
+
+    def accepted(self) -> Cycle | None:
+        """Return the accepted cycle, if there is one, without looking at the store."""
+        return self._accepted(self._store())
+
+    def refresh(self) -> tuple[Forecast, bool]:
+        """Look at the store now, unless this host did within ten seconds; return as `look` does."""
+        stamp = self._claim.with_name("refreshed")
+        try:
+            recent = time.time() - stamp.stat().st_mtime < _REFRESH_PAUSE
+        except FileNotFoundError:
+            recent = False
+        if recent:
+            return self.current(), False
+        stamp.parent.mkdir(parents=True, exist_ok=True)
+        stamp.touch()
+        return self.look()
 
     def look(self) -> tuple[Forecast, bool]:
         """Look at the store now; return the accepted cycle and whether it changed.
@@ -148,22 +115,61 @@ class Cycles:
             try:
                 cycle = self._published(store, before)
             except StoreError as error:
+                known, self._complaint = self._complaint, error
                 if before is None:
                     raise
-                if str(error) != self._complaint:
+                if str(error) != str(known):
                     logger.warning("staying with cycle %s: %s", before, error)
-                self._complaint, cycle = str(error), before
+                cycle = before
             if cycle != before:
-                text = f"{cycle}\n{store.address}\n"
+                text = f"{cycle}\n{self._members}\n{store.address}\n"
                 publish(self._state, lambda stream: stream.write(text.encode()))
                 logger.info("cycle %s: %d members verified (before: %s)", cycle, self._members, before)
-        return Forecast(store, cycle, self._members), cycle != before
+        return self._forecast(store, cycle), cycle != before
+
+    def clean(self) -> None:
+        """Remove the copies of other cycles that nothing has used for half a minute.
+
+        If more than half of the removals fail, it is logged as an error and `trouble` says so.
+        """
+        forecast = self.current()
+        removed, failures = 0, []
+        for name, copies in forecast.store.outdated(forecast.cycle).items():
+            with claim(self._use / f"{name}.use") as unused:
+                if not unused or time.time() - (self._use / f"{name}.use").stat().st_mtime < _UNUSED:
+                    continue
+                for copy in copies:
+                    try:
+                        forecast.store.remove(copy)
+                        removed += 1
+                    except OSError as error:
+                        failures.append(f"{copy}: {error.strerror}")
+        if removed or failures:
+            logger.info("clean-up: %d old files removed, %d not", removed, len(failures))
+        sentence = ""
+        if len(failures) > removed:
+            sentence = (
+                f"{len(failures)} of {len(failures) + removed} old files could not be removed: {failures[0]}"
+            )
+            logger.error("clean-up: %s", sentence)
+        if sentence != self.trouble():
+            publish(self._trouble, lambda stream: stream.write(sentence.encode()))
+
+    def trouble(self) -> str:
+        """Return what went wrong with the last clean-up on this host, nothing if it went well."""
+        try:
+            return self._trouble.read_text()
+        except FileNotFoundError:
+            return ""
+
+    def _forecast(self, store: Store, cycle: Cycle) -> Forecast:
+        return Forecast(store, cycle, self._members, self._use / f"{cycle}.use")
 
     def _accepted(self, store: Store) -> Cycle | None:
-        """Return the cycle this host has accepted from `store`."""
+        """Return the cycle this host has accepted from `store`, with as many members."""
         try:
-            name, address = self._state.read_text().splitlines()[:2]
-            return Cycle(name) if address == store.address else None
+            name, *rest = self._state.read_text().splitlines()
+            return Cycle(name) if rest == [str(self._members), store.address] else None
         except (FileNotFoundError, ValueError, InvalidRequestError):
             return None
 
@@ -181,7 +187,8 @@ class Cycles:
             raise StoreError(f"{WHICH} in the store {store.address} is unusable: {error}") from error
         if cycle == before:
             return cycle
-        present = len(Forecast(store, cycle, self._members).present())
+        store.forget()
+        present = len(self._forecast(store, cycle).present())
         if present < self._members:
             raise StoreError(
                 f"cycle {cycle} has {present} of {self._members} members in the store {store.address}: "
@@ -216,7 +223,7 @@ class DemoStore(FolderStore):
         except InvalidRequestError:
             return False
         age = self._now() - cycle.time
-        complete = len(Forecast(self, cycle, self._members).present()) == self._members
+        complete = all(self.tag(cycle.member_file(member)) for member in range(self._members))
         return 0.0 <= age <= demo.LONGEST_AGE and complete and self.tag(ELEVATION) is not None
 
     def _make(self, cycle: Cycle) -> None:
@@ -261,14 +268,20 @@ class DefaultStore:
 def watch(cycles: Cycles, prepare: Callable[[], None], elected: Path, period: float, stop: Event) -> None:
     """Every `period` seconds until `stop`, prepare the store and look at it, in one process of the host.
 
-    `prepare` remakes the demo where it serves; claim `elected` says which process does the work.
+    Old cycles' copies are cleared away in between.  `prepare` remakes the demo where it serves; claim
+    `elected` says which process does the work.
     """
-    while not stop.wait(period):
+    tick = min(period, _CLEANING)
+    while not stop.wait(tick):
         with claim(elected) as held:
+            looked = -math.inf
             while held and not stop.is_set():
                 try:
-                    prepare()
-                    cycles.look()
+                    if time.monotonic() - looked >= period:
+                        looked = time.monotonic()
+                        prepare()
+                        cycles.look()
+                    cycles.clean()
                 except (HabsimError, OSError) as error:
-                    logger.warning("looking for a new cycle: %s", error)
-                stop.wait(period)
+                    logger.warning("following the store: %s", error)
+                stop.wait(tick)

@@ -5,6 +5,7 @@ Many cheap threads, because waiting requests hold one each; requests that fly ar
 
 import json
 import os
+import shutil
 from contextlib import suppress
 from typing import Any
 
@@ -14,7 +15,7 @@ from gunicorn.http.errors import ParseException
 from gunicorn.workers.gthread import ThreadWorker
 
 import app
-from habsim import kernel, logs
+from habsim import kernel, logs, metrics
 
 
 class Worker(ThreadWorker):  # type: ignore[misc]  # Gunicorn has no types
@@ -52,7 +53,9 @@ control_socket_disable = True
 # An overlong parameter is for the application to refuse; Gunicorn's own ceiling is 8190 bytes.
 message.MAX_REQUEST_LINE = limit_request_line = 1 << 16
 accesslog = None
-logconfig_dict = logs.configuration()
+logconfig_dict = logs.configuration(os.environ.get("HABSIM_LOG_FORMAT") or "text")
+# Set before the application is loaded, which is before `on_starting`.
+raw_env = [f"{metrics.VARIABLE}={metrics.folder()}"]
 
 
 def on_starting(server: Any) -> None:
@@ -62,10 +65,20 @@ def on_starting(server: Any) -> None:
 
 def post_fork(server: Any, worker: Any) -> None:
     """Number the worker in its log lines."""
-    logs.Formatter.worker = str(worker.age)
+    logs.Formatter.worker = worker.age
 
 
 def post_worker_init(worker: Any) -> None:
     """Let streams end with the worker, and follow the store from a thread."""
     worker.wsgi.extensions["habsim.alive"] = lambda: worker.alive
     app.start_watching(worker.wsgi)
+
+
+def child_exit(server: Any, worker: Any) -> None:
+    """Tell no more what an ended worker was at."""
+    metrics.bury(worker.pid)
+
+
+def on_exit(server: Any) -> None:
+    """Forget the figures."""
+    shutil.rmtree(metrics.folder(), ignore_errors=True)

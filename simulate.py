@@ -8,19 +8,21 @@ import logging
 import math
 import time
 from collections.abc import Callable, Hashable, Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from threading import BoundedSemaphore, Lock, Thread
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 import orjson
 from cachetools import LRUCache, TTLCache
 
 from elev import Elevation
-from gefs import ELEVATION, Cycles, Forecast
+from gefs import Cycles, Forecast
 from habsim.answer import compose
 from habsim.arrays import Floats
 from habsim.ensemble import Ensemble
 from habsim.errors import (
+    BadFileError,
     BusyError,
     HabsimError,
     NotFoundError,
@@ -30,13 +32,16 @@ from habsim.errors import (
     UnavailableError,
 )
 from habsim.flight import FlightPlan
+from habsim.metrics import Metrics
 from habsim.progress import SIMULATING, Reporter
 from habsim.results import LIFETIME
 from habsim.runs import Answer, Runs
+from habsim.stores import ELEVATION, Store
 from habsim.trajectory import Flown, fly, path, rounded
 from windfile import WindFile
 
 _FLIGHTS = 200  # single flights that a worker remembers
+_COPIES = 16  # at a time
 _GROWN = 600.0  # s, that the files of an ensemble stay open
 _PATIENCE = 10.0  # s, that a request waits for a usable cycle
 _TOO_MANY_FAILED = 5  # members
@@ -51,12 +56,13 @@ logger = logging.getLogger(__name__)
 class Library:
     """Open wind files and elevation, shared by the threads of a worker."""
 
-    def __init__(self, size: int = 10, grown_size: int = 30) -> None:
+    def __init__(self, metrics: Metrics, size: int = 10, grown_size: int = 30) -> None:
         """Keep `size` wind files open, and `grown_size` while ensembles need them."""
+        self._metrics = metrics
         self.size = size
         self.grown_size = grown_size
-        self._winds: LRUCache[tuple[Path, str], WindFile] = LRUCache(grown_size)
-        self._grounds: LRUCache[tuple[Path, str], Elevation] = LRUCache(2)
+        self._winds: LRUCache[tuple[str, str, str], WindFile] = LRUCache(grown_size)
+        self._grounds: LRUCache[tuple[str, str, str], Elevation] = LRUCache(2)
         self._grown_until = -math.inf
         self._lock = Lock()
 
@@ -79,26 +85,46 @@ class Library:
         tag = forecast.store.tag(name)
         if tag is None:
             raise NotFoundError(f"member {member} of cycle {forecast.cycle} is not in the store")
-        return self._file(self._winds, forecast.store.path(name), tag, WindFile.open)
+        return self._file("simulators", self._winds, forecast.store, name, tag, WindFile.open)
+
+    def first_wind(self, forecast: Forecast) -> WindFile:
+        """Return the winds of the first member that is there; raises `StoreError` if none is."""
+        present = forecast.present()
+        if not present:
+            raise StoreError(f"no member of cycle {forecast.cycle} is left in the store: publish it again")
+        return self.wind(forecast, present[0])
 
     def ground(self, forecast: Forecast) -> Elevation:
         """Return the ground elevation; raises `BadFileError` if it is missing or unusable."""
         tag = forecast.store.tag(ELEVATION) or ""
-        return self._file(self._grounds, forecast.store.path(ELEVATION), tag, Elevation.open)
+        return self._file("elevation", self._grounds, forecast.store, ELEVATION, tag, Elevation.open)
 
     def _file(
         self,
-        files: LRUCache[tuple[Path, str], _T],
-        location: Path,
+        kind: Literal["simulators", "elevation"],
+        files: LRUCache[tuple[str, str, str], _T],
+        store: Store,
+        name: str,
         tag: str,
         open_file: Callable[[Path], _T],
     ) -> _T:
+        """Return the open file; a local copy that is bad or has just gone is made anew once."""
+        key = (store.address, name, tag)
         with self._lock:
-            found = files.get((location, tag))
+            found = files.get(key)
+        if kind == "simulators":
+            self._metrics.count_cache(kind, hit=found is not None)
         if found is None:
-            found = open_file(location)  # twice at once does no harm
+            try:
+                found = open_file(store.path(name))  # twice at once does no harm
+            except BadFileError as error:
+                if not store.remote:
+                    raise
+                logger.warning("copying %s again: %s", name, error)
+                store.drop(name)
+                found = open_file(store.path(name))
             with self._lock:
-                files[location, tag] = found
+                files[key] = found
                 while len(self._winds) > self.limit():
                     self._winds.popitem()
         return found
@@ -107,17 +133,22 @@ class Library:
 class Predictor:
     """Answers flights and ensembles in the current forecast."""
 
-    def __init__(self, cycles: Cycles, library: Library, runs: Runs) -> None:
+    def __init__(
+        self, cycles: Cycles, library: Library, runs: Runs, metrics: Metrics, patience: float = _PATIENCE
+    ) -> None:
+        """Let requests wait `patience` seconds for a usable cycle."""
+        self._metrics = metrics
         self.cycles = cycles
         self.library = library
         self.runs = runs
         self.flights: TTLCache[Hashable, list[Floats]] = TTLCache(_FLIGHTS, LIFETIME)
         self._flights_lock = Lock()
         self._background = BoundedSemaphore(_BACKGROUND)
+        self._patience = patience
 
     def forecast(self) -> Forecast:
-        """Return the current forecast; raises `StoreError` where there has been none for ten seconds."""
-        deadline = time.monotonic() + _PATIENCE
+        """Return the current forecast; raises `StoreError` where there is none for too long."""
+        deadline = time.monotonic() + self._patience
         while True:
             try:
                 return self.cycles.current()
@@ -129,15 +160,18 @@ class Predictor:
     def flight(self, forecast: Forecast, plan: FlightPlan, member: int) -> list[Floats]:
         """Return ascent, coast and descent of `plan` in `member`, points (point, 4): lat, lon, alt, time."""
         ground = self.library.ground(forecast)
-        key = (forecast.cycle, forecast.identity(), ground.source, plan, member)
+        key = (forecast.cycle, forecast.identity(), forecast.store.tag(ELEVATION), plan, member)
         with self._flights_lock:
             found = self.flights.get(key)
+        self._metrics.count_cache("predictions", hit=found is not None)
         if found is None:
-            wind = self.library.wind(forecast, member)
+            with forecast.held():
+                wind = self.library.wind(forecast, member)
             raised = plan.raised(float(ground.at(plan.lat, plan.lon)))
             found = [rounded(phase) for phase in path(fly(wind, ground, raised.columns(), plan.parachute))]
             with self._flights_lock:
                 self.flights[key] = found
+            self._metrics.flights.inc()
         return found
 
     def ensemble(self, forecast: Forecast, plan: FlightPlan, perturbations: int) -> "EnsembleRun":
@@ -145,11 +179,14 @@ class Predictor:
         self.library.grow()
         ground = self.library.ground(forecast)
         raised = plan.raised(float(ground.at(plan.lat, plan.lon)))
-        return EnsembleRun(self.library, forecast, ground, Ensemble(raised, forecast.members, perturbations))
+        ensemble = Ensemble(raised, forecast.members, perturbations)
+        return EnsembleRun(self.library, self._metrics, forecast, ground, ensemble)
 
     def answer(self, run: "EnsembleRun") -> bytes:
         """Return the answer of `run` as JSON, whoever computes it."""
-        return self.runs.answer(run.identity, run.total, run.compute)
+        answer = self.runs.answer(run.identity, run.total, run.compute)
+        self._metrics.count_cache("results", hit=not run.begun)
+        return answer
 
     def begin(self, run: "EnsembleRun") -> None:
         """Have `run` computed without waiting; raises `BusyError` if too many are."""
@@ -174,8 +211,12 @@ class Predictor:
 class EnsembleRun:
     """One ensemble in one forecast: what it is called, and how it is computed."""
 
-    def __init__(self, library: Library, forecast: Forecast, ground: Elevation, ensemble: Ensemble) -> None:
+    def __init__(
+        self, library: Library, metrics: Metrics, forecast: Forecast, ground: Elevation, ensemble: Ensemble
+    ) -> None:
+        self.begun = False
         self._library = library
+        self._metrics = metrics
         self._forecast = forecast
         self._ground = ground
         self._ensemble = ensemble
@@ -189,6 +230,18 @@ class EnsembleRun:
         many, `OutsideForecastError` if any flight leaves the forecast, `TimeLimitError` if nothing was done
         in the time a run may take.
         """
+        self.begun = True
+        try:
+            with self._forecast.held():
+                answer = self._computed(reporter)
+        except BaseException:
+            self._metrics.count_ensemble("failed")
+            raise
+        self._metrics.count_ensemble("partial" if answer.partial else "computed")
+        self._metrics.flights.inc(self.total)
+        return answer
+
+    def _computed(self, reporter: Reporter) -> Answer:
         began = time.monotonic()
         members = range(self._ensemble.members)
         flown: dict[int, Flown] = {}
@@ -229,11 +282,23 @@ class EnsembleRun:
         return fly(wind, self._ground, flights, self._ensemble.plan.parachute)
 
     def _winds(self, deadline: float) -> Iterator[tuple[int, WindFile | HabsimError]]:
-        """Yield each member's winds, or why there are none, until `deadline`."""
-        for member in range(self._ensemble.members):
-            if time.monotonic() > deadline:
-                return
-            yield member, self._wind(member)
+        """Yield each member's winds, or why there are none, as they come, until `deadline`.
+
+        What has to be copied first is, many at a time; a copy that comes too late is kept for the next run.
+        """
+        members = range(self._ensemble.members)
+        if not self._forecast.store.remote:
+            yield from ((member, self._wind(member)) for member in members)
+            return
+        pool = ThreadPoolExecutor(_COPIES, thread_name_prefix="copy")
+        try:
+            waiting = {pool.submit(self._wind, member): member for member in members}
+            for done in as_completed(waiting, timeout=deadline - time.monotonic()):
+                yield waiting[done], done.result()
+        except TimeoutError:
+            logger.warning("ensemble %s: out of time", self.identity)
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
 
     def _wind(self, member: int) -> WindFile | HabsimError:
         try:

@@ -27,7 +27,8 @@ def geometric(height: Floats | float) -> Floats | float:
 
 def wrap(lon: Floats | float) -> Floats:
     """Return longitude `lon` (degrees) in [-180, 180)."""
-    return np.asarray((np.asarray(lon) + 180.0) % 360.0 - 180.0)
+    wrapped = (np.asarray(lon) + 180.0) % 360.0 - 180.0
+    return np.where(wrapped == 180.0, -180.0, wrapped)  # a hair west of -180 rounds to 180
 
 
 def unit_vectors(lat: Floats, lon: Floats) -> Floats:

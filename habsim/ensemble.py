@@ -56,8 +56,8 @@ class Ensemble:
 
         `store` says which files: its address, and size and tag of its members.
         """
-        plan = asdict(self.plan)
-        plan["lon"] = -180.0 if self.plan.lon == 180.0 else self.plan.lon
+        plan = {name: value + 0.0 for name, value in asdict(self.plan).items()}  # makes -0.0 what it equals
+        plan["lon"] = -180.0 if plan["lon"] == 180.0 else plan["lon"]
         question = [ENGINE, cycle, store, self.members, self.perturbations, plan]
         text = json.dumps(question, sort_keys=True, default=float)
         return hashlib.sha256(text.encode()).hexdigest()[:12]

@@ -23,6 +23,8 @@ LEAST = 1.0  # s, a step that a face would cut shorter runs past the face: its k
 U_LOW, U_HIGH, V_LOW, V_HIGH, HEIGHT_LOW, HEIGHT_HIGH = range(6)
 POLYNOMIALS_SIZE = 48
 
+NO_LAYER = -2
+
 
 class Field(NamedTuple):
     """One member's winds: where the file lies in memory and what it holds.
@@ -208,13 +210,27 @@ def column_over(field: Field, lat: float, lon: float, layer: int, slot: int) -> 
 
 @compiled
 def locate(field: Field, place: Place, layer: int, nudge: float) -> Cell:
-    """Return the cell of `place`; `layer` is a guess, `nudge` (m) looks up or down."""
+    """Return the cell of `place`; `layer` is a guess, `nudge` (m) looks up or down.
+
+    Its layer is NO_LAYER where the heights of the levels passed on the way are out of order or not finite.
+    """
     slot = min(int((place.time + LEAST) / field.interval), max(field.times - 2, 0))
     cell = column_over(field, place.lat, place.lon, layer, slot)
     at = fractions(field, cell, place.lat, place.lon, place.time)
     height = geopotential(place.alt + nudge)
-    while layer < field.levels - 1 and height >= _level_height(field, cell, layer + 1, at):
-        layer += 1
-    while layer >= 0 and height < _level_height(field, cell, layer, at):
-        layer -= 1
+    low, high = -math.inf, math.inf
+    while layer < field.levels - 1:
+        above = _level_height(field, cell, layer + 1, at)
+        if not above > low:
+            return Cell(cell.row, cell.column, cell.stored_column, NO_LAYER, slot)
+        if height < above:
+            break
+        layer, low = layer + 1, above
+    while layer >= 0:
+        below = _level_height(field, cell, layer, at)
+        if not below < high:
+            return Cell(cell.row, cell.column, cell.stored_column, NO_LAYER, slot)
+        if height >= below:
+            break
+        layer, high = layer - 1, below
     return Cell(cell.row, cell.column, cell.stored_column, layer, slot)

@@ -16,11 +16,16 @@ from typing import BinaryIO
 PARTIAL = ".partial"  # suffix of a file that is still being written
 
 
-def publish(path: Path, write: Callable[[BinaryIO], object], durable: bool = True) -> None:
+def publish(
+    path: Path,
+    write: Callable[[BinaryIO], object],
+    durable: bool = True,
+    check: Callable[[Path], object] | None = None,
+) -> None:
     """Make `path` whole: `write` fills a temporary file beside it, which is then renamed.
 
-    `durable` syncs file and folder, so that the name survives a power cut only with its contents.  On any
-    exception nothing is left behind.
+    `durable` syncs file and folder, so that the name survives a power cut only with its contents.  `check`
+    is shown the temporary file when it is full, and may raise.  On any exception nothing is left behind.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=PARTIAL, dir=path.parent)
@@ -31,6 +36,8 @@ def publish(path: Path, write: Callable[[BinaryIO], object], durable: bool = Tru
             os.fchmod(stream.fileno(), 0o644)
             if durable:
                 os.fsync(stream.fileno())
+        if check is not None:
+            check(Path(name))
         Path(name).rename(path)
     except BaseException:
         Path(name).unlink(missing_ok=True)

@@ -158,7 +158,7 @@ def _phase(
             return LANDED, place, layer, count
         cell = winds.locate(field, place, layer, winds.NUDGE * (1.0 - motion.phase))
         layer = cell.layer
-        if not winds.load(field, cell, polynomials):
+        if layer == winds.NO_LAYER or not winds.load(field, cell, polynomials):
             return BAD_WIND, place, layer, count
         u, v = winds.wind(field, cell, polynomials, place.lat, place.lon, place.alt, place.time)
         count = _note(track, count, motion, place, u, v)

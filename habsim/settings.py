@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from habsim.errors import SettingsError
@@ -19,8 +19,8 @@ class S3Settings:
     prefix: str
     region: str
     endpoint: str | None
-    access_key: str | None
-    secret_key: str | None
+    access_key: str | None = field(repr=False)
+    secret_key: str | None = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,11 @@ class Settings:
     ensembles: int = 2
     queue_seconds: float = 30.0
     results_bytes: int = 512_000_000
+    cache_bytes: int | None = None  # None: what suits the volume
     cors_origins: tuple[str, ...] = ("*",)
+    password: str | None = field(default=None, repr=False)  # None: no log-in
+    secret_key: str | None = field(default=None, repr=False)  # None: a random one
+    proxies: int = 0
     production: bool = True
 
     @classmethod
@@ -49,13 +53,17 @@ class Settings:
         return cls(
             data_dir=Path(get("HABSIM_DATA_DIR") or ("/app/data" if railway else "data")).absolute(),
             store=_store(environment),
-            members=int(_number(environment, "HABSIM_MEMBERS", 21, 1, 100)),
+            members=_count(environment, "HABSIM_MEMBERS", 21, 1, 100),
             stale_hours=_number(environment, "HABSIM_STALE_HOURS", 18, 0, 1000),
             refresh_seconds=_number(environment, "HABSIM_REFRESH_SECONDS", 300, 1, 86400),
-            ensembles=int(_number(environment, "HABSIM_ENSEMBLES", os.cpu_count() or 1, 1, 256)),
+            ensembles=_count(environment, "HABSIM_ENSEMBLES", os.cpu_count() or 1, 1, 256),
             queue_seconds=_number(environment, "HABSIM_QUEUE_SECONDS", 30, 0, 600),
             results_bytes=int(_number(environment, "HABSIM_RESULTS_BYTES", 512e6, 1e6, 1e15)),
+            cache_bytes=int(_number(environment, "HABSIM_CACHE_BYTES", 0, 0, 1e15)) or None,
             cors_origins=tuple((get("HABSIM_CORS_ORIGINS") or "*").replace(",", " ").split()),
+            password=get("HABSIM_PASSWORD") or None,
+            secret_key=get("SECRET_KEY") or None,
+            proxies=_count(environment, "HABSIM_PROXIES", 0, 0, 10),
             production=(get("FLASK_ENV") or "production") == "production",
         )
 
@@ -71,6 +79,13 @@ def _number(environment: Mapping[str, str], name: str, default: float, low: floa
     if not low <= value <= high:
         raise SettingsError(f"{name} must be from {low:g} to {high:g}, not {text}")
     return value
+
+
+def _count(environment: Mapping[str, str], name: str, default: int, low: int, high: int) -> int:
+    value = _number(environment, name, default, low, high)
+    if not value.is_integer():
+        raise SettingsError(f"{name} must be a whole number from {low} to {high}, not {value:g}")
+    return int(value)
 
 
 def _store(environment: Mapping[str, str]) -> Path | S3Settings | None:

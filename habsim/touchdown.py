@@ -100,12 +100,31 @@ def _first_touch(
 
 
 @compiled
-def _line(start: float, end: float) -> float:
-    """Return the fraction of the way at which an index crosses a line between patches; 1 if it does not."""
+def _line(
+    terrain: Terrain, path: int, polar: bool, near: float, axis: int, low: float, high: float, start: float,
+    end: float,
+) -> float:  # fmt: skip
+    """Return the s at which an index, the row (0) or the column (1), crosses a line between patches.
+
+    The index is `start` at `low` and `end` at `high`; `high` if it crosses none.  Regula falsi on the path:
+    a crest lies on the line, and is missed by the slope times the error.
+    """
     line = max(math.floor(start), math.floor(end))
     if math.floor(start) == math.floor(end):
-        return 1.0
-    return (line - start) / (end - start)
+        return high
+    s = high
+    before, after = start - line, end - line
+    for _ in range(6):
+        s = low - before * (high - low) / (after - before)
+        lat, lon = along(path, polar, s, near)
+        value = _index(terrain, lat, lon)[axis] - line
+        if value == 0.0:
+            break
+        if value * before > 0.0:
+            low, before = s, value
+        else:
+            high, after = s, value
+    return s
 
 
 @compiled
@@ -125,10 +144,10 @@ def touchdown(terrain: Terrain, span: Span, path: int, polar: bool, near: float)
         lat, lon = along(path, polar, high, near)
         y1, x1 = _index(terrain, lat, lon)
         if altitude(span, high) <= _highest(terrain, y0, x0, y1, x1):
-            rows, columns = _line(y0, y1), _line(x0, x1)
+            row = _line(terrain, path, polar, near, 0, low, high, y0, y1)
+            column = _line(terrain, path, polar, near, 1, low, high, x0, x1)
             begin = low
-            for fraction in (min(rows, columns), max(rows, columns), 1.0):
-                end = low + fraction * (high - low)
+            for end in (min(row, column), max(row, column), high):
                 if end > begin:
                     s = _first_touch(terrain, span, path, polar, near, begin, end)
                     if s != NOWHERE:
