@@ -20,6 +20,7 @@ from flask import Blueprint, Flask, Response, current_app, g, request
 from flask_cors import CORS
 from werkzeug.serving import run_simple
 
+from elev import publish_embedded
 from gefs import Cycles, DefaultStore, Forecast, watch
 from habsim import errors, export, kernel, logs
 from habsim.attempts import Attempts
@@ -84,11 +85,11 @@ def create_app(settings: Settings | None = None, bucket: Bucket | None = None) -
     Makes the demo cycle if nothing is configured, but starts no thread: see `start_watching`.
     """
     settings = settings or Settings.from_environment(os.environ)
-    choose, prepare = _store(settings, bucket)
+    metrics = Metrics()
+    choose, prepare = _store(settings, bucket, metrics)
     prepare()
     logger.info("store %s, %d members", choose().address, settings.members)
     cycles = Cycles(choose, settings.members, settings.data_dir)
-    metrics = Metrics()
     app = Flask(__name__, static_folder=None)
     serve(app, metrics)
     results = Results(settings.data_dir / "results", settings.results_bytes)
@@ -112,17 +113,20 @@ def create_app(settings: Settings | None = None, bucket: Bucket | None = None) -
     return app
 
 
-def _store(settings: Settings, bucket: Bucket | None) -> tuple[Callable[[], Store], Callable[[], None]]:
+def _store(
+    settings: Settings, bucket: Bucket | None, metrics: Metrics
+) -> tuple[Callable[[], Store], Callable[[], None]]:
     """Return what says which store serves, and what prepares it."""
     if settings.store is None and bucket is None:
-        default = DefaultStore(settings.data_dir, settings.members)
+        default = DefaultStore(settings.data_dir, settings.members, publish_embedded)
         return default.chosen, default.prepare
     store: Store
     if isinstance(settings.store, Path):
         store = FolderStore(settings.store)
     else:
         bucket = bucket or Bucket(cast(S3Settings, settings.store))
-        store = BucketStore(bucket, settings.data_dir / "gefs", settings.members, settings.cache_bytes)
+        copies = settings.data_dir / "gefs"
+        store = BucketStore(bucket, copies, settings.members, settings.cache_bytes, metrics)
     return lambda: store, lambda: None
 
 
@@ -379,7 +383,7 @@ def ready() -> Response:
 
 def main() -> None:
     """Run the development server, with reload."""
-    logging.config.dictConfig(logs.configuration())
+    logging.config.dictConfig(logs.configuration(os.environ.get("HABSIM_LOG_FORMAT") or "text"))
     kernel.warm_up()
     app = create_app()
     start_watching(app)

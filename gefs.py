@@ -15,7 +15,6 @@ from functools import partial
 from pathlib import Path
 from threading import Event
 
-from elev import publish_embedded
 from habsim import demo
 from habsim.cycle import PERIOD, Cycle
 from habsim.errors import HabsimError, InvalidRequestError, StoreError
@@ -198,11 +197,21 @@ class Cycles:
 
 
 class DemoStore(FolderStore):
-    """A folder in which a synthetic cycle, valid around now, is made and remade."""
+    """A folder in which a synthetic cycle, valid around now, is made and remade.
 
-    def __init__(self, folder: Path, members: int, now: Callable[[], float] = time.time) -> None:
+    `publish_ground` writes the elevation to a path.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        members: int,
+        publish_ground: Callable[[Path], None],
+        now: Callable[[], float] = time.time,
+    ) -> None:
         super().__init__(folder, demo=True)
         self._members = members
+        self._publish_ground = publish_ground
         self._now = now
 
     def refresh(self) -> None:
@@ -228,7 +237,7 @@ class DemoStore(FolderStore):
 
     def _make(self, cycle: Cycle) -> None:
         before = self.which()
-        publish_embedded(self.folder / ELEVATION)
+        self._publish_ground(self.folder / ELEVATION)
         for member in range(self._members):
             write = partial(demo.write_member, cycle=cycle, number=member)
             publish(self.folder / cycle.member_file(member), write)
@@ -245,9 +254,9 @@ class DefaultStore:
     Once the folder has been seen with a cycle, nothing falls back to the demo.
     """
 
-    def __init__(self, data_dir: Path, members: int) -> None:
+    def __init__(self, data_dir: Path, members: int, publish_ground: Callable[[Path], None]) -> None:
         self._folder = FolderStore(data_dir / "store")
-        self._demo = DemoStore(data_dir / "demo", members)
+        self._demo = DemoStore(data_dir / "demo", members, publish_ground)
         self._seen = data_dir / "store.seen"
 
     def chosen(self) -> FolderStore:

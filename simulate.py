@@ -133,10 +133,7 @@ class Library:
 class Predictor:
     """Answers flights and ensembles in the current forecast."""
 
-    def __init__(
-        self, cycles: Cycles, library: Library, runs: Runs, metrics: Metrics, patience: float = _PATIENCE
-    ) -> None:
-        """Let requests wait `patience` seconds for a usable cycle."""
+    def __init__(self, cycles: Cycles, library: Library, runs: Runs, metrics: Metrics) -> None:
         self._metrics = metrics
         self.cycles = cycles
         self.library = library
@@ -144,11 +141,10 @@ class Predictor:
         self.flights: TTLCache[Hashable, list[Floats]] = TTLCache(_FLIGHTS, LIFETIME)
         self._flights_lock = Lock()
         self._background = BoundedSemaphore(_BACKGROUND)
-        self._patience = patience
 
     def forecast(self) -> Forecast:
-        """Return the current forecast; raises `StoreError` where there is none for too long."""
-        deadline = time.monotonic() + self._patience
+        """Return the current forecast; raises `StoreError` where there has been none for ten seconds."""
+        deadline = time.monotonic() + _PATIENCE
         while True:
             try:
                 return self.cycles.current()
@@ -238,7 +234,6 @@ class EnsembleRun:
             self._metrics.count_ensemble("failed")
             raise
         self._metrics.count_ensemble("partial" if answer.partial else "computed")
-        self._metrics.flights.inc(self.total)
         return answer
 
     def _computed(self, reporter: Reporter) -> Answer:
@@ -279,7 +274,9 @@ class EnsembleRun:
         if isinstance(wind, HabsimError):
             raise wind
         flights = self._ensemble.flights(member, self._ground)
-        return fly(wind, self._ground, flights, self._ensemble.plan.parachute)
+        flown = fly(wind, self._ground, flights, self._ensemble.plan.parachute)
+        self._metrics.flights.inc(len(flights))
+        return flown
 
     def _winds(self, deadline: float) -> Iterator[tuple[int, WindFile | HabsimError]]:
         """Yield each member's winds, or why there are none, as they come, until `deadline`.

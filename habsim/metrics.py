@@ -27,7 +27,7 @@ VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 
 EnsembleOutcome = Literal["computed", "partial", "failed"]
 CacheName = Literal["results", "predictions", "simulators", "files"]
-DownloadOutcome = Literal["done", "retried", "failed"]
+DownloadOutcome = Literal["done", "failed"]
 
 # Upper limits in s: flights take milliseconds, ensembles up to their time limit.
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0)

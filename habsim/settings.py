@@ -83,7 +83,7 @@ def _number(environment: Mapping[str, str], name: str, default: float, low: floa
 
 def _count(environment: Mapping[str, str], name: str, default: int, low: int, high: int) -> int:
     value = _number(environment, name, default, low, high)
-    if not value.is_integer():
+    if value != int(value):
         raise SettingsError(f"{name} must be a whole number from {low} to {high}, not {value:g}")
     return int(value)
 

@@ -20,6 +20,7 @@ from habsim.bucket import Bucket, Head
 from habsim.cycle import Cycle
 from habsim.errors import NotFoundError, StoreError
 from habsim.filecache import FileCache
+from habsim.metrics import Metrics
 
 WHICH = "whichgefs"
 ELEVATION = "worldelev.npy"
@@ -128,7 +129,10 @@ class BucketStore:
     remote = True
     demo = False
 
-    def __init__(self, bucket: Bucket, folder: Path, members: int, capacity: int | None) -> None:
+    def __init__(
+        self, bucket: Bucket, folder: Path, members: int, capacity: int | None, metrics: Metrics
+    ) -> None:
+        self._metrics = metrics
         self.address = bucket.address
         self._bucket = bucket
         self._members = members
@@ -156,15 +160,16 @@ class BucketStore:
 
     def path(self, name: str) -> Path:
         """Return the copy of object `name`; raises `NotFoundError` if the bucket lacks it."""
-        head = self._known(name)
+        head, tries = self._known(name), 0
 
         def fill(stream: BinaryIO) -> None:
-            began = time.monotonic()
-            self._bucket.download(name, head, stream)
-            seconds = time.monotonic() - began
-            logger.info("copied %s from the store: %.1f MB in %.1f s", name, head.size / 1e6, seconds)
+            nonlocal tries
+            tries += 1
+            self._download(name, head, stream)
 
-        return self._cache(name).get(self._copy(name, head), head.size, fill, partial(_check, name))
+        path = self._cache(name).get(self._copy(name, head), head.size, fill, partial(_check, name))
+        self._metrics.count_cache("files", hit=tries == 0)
+        return path
 
     def drop(self, name: str) -> None:
         """Remove the copy of object `name`, which is bad or of no more use."""
@@ -195,6 +200,17 @@ class BucketStore:
     def remove(self, copy: str) -> None:
         """Remove a copy by its own name."""
         self._copies.drop(copy)
+
+    def _download(self, name: str, head: Head, stream: BinaryIO) -> None:
+        began = time.monotonic()
+        try:
+            self._bucket.download(name, head, stream)
+        except StoreError:
+            self._metrics.count_download("failed")
+            raise
+        self._metrics.count_download("done", head.size)
+        seconds = time.monotonic() - began
+        logger.info("copied %s from the store: %.1f MB in %.1f s", name, head.size / 1e6, seconds)
 
     def _capacity(self) -> int:
         """Return the bytes that copies may take: as set, else 30 members within 80 % of the volume."""
