@@ -10,8 +10,7 @@ import os
 import time
 from collections.abc import Callable
 from pathlib import Path
-from socket import MSG_DONTWAIT, MSG_PEEK
-from threading import BoundedSemaphore, Event, Thread
+from threading import Event, Thread
 from typing import Any, TypeVar, cast
 
 import orjson
@@ -51,7 +50,7 @@ from habsim.results import Results
 from habsim.runs import Runs
 from habsim.settings import S3Settings, Settings
 from habsim.stores import BucketStore, FolderStore, Store
-from habsim.stream import events, snapshot
+from habsim.stream import Streams
 from simulate import Library, Predictor
 
 WEB = Path(__file__).parent / "www"
@@ -61,7 +60,6 @@ STATUSES: dict[type[HabsimError], int] = {
     UnavailableError: 503,
     TimeLimitError: 504,
 }
-_STREAMS = 48  # of a worker's 64 threads: the others answer requests
 _Q = TypeVar("_Q", bound=Query)
 
 logger = logging.getLogger(__name__)
@@ -99,8 +97,7 @@ def create_app(settings: Settings | None = None, bucket: Bucket | None = None) -
     metrics.look_up(cycles.accepted, runs.active)
     app.extensions["habsim"] = Predictor(cycles, library, runs, metrics)
     app.extensions["habsim.metrics"] = metrics
-    app.extensions["habsim.streams"] = BoundedSemaphore(_STREAMS)
-    app.extensions["habsim.alive"] = lambda: True
+    app.extensions["habsim.streams"] = Streams(runs, metrics.streams)
     app.extensions["habsim.settings"] = settings
     app.extensions["habsim.prepare"] = prepare
     CORS(app, resources={r"/sim/*": {"origins": list(settings.cors_origins)}}, max_age=3600)
@@ -239,34 +236,8 @@ def progress_stream() -> Response:
     """Return a run's progress as server-sent events."""
     identity = _query(ResultQuery).request_id
     _progress(identity)
-    runs, streams = _predictor().runs, current_app.extensions["habsim.streams"]
-    if streams.acquire(blocking=False):
-        response = Response(events(runs, identity, _listener()), mimetype="text/event-stream")
-        open_streams = current_app.extensions["habsim.metrics"].streams
-        open_streams.inc()
-        response.call_on_close(open_streams.dec)
-        response.call_on_close(streams.release)
-    else:
-        response = Response(snapshot(runs, identity), mimetype="text/event-stream")
-    response.headers["Cache-Control"] = "no-cache, no-transform"
-    response.headers["X-Accel-Buffering"] = "no"
-    return response
-
-
-def _listener() -> Callable[[], bool]:
-    """Return whether this request's client still listens and the worker is not about to end."""
-    alive, client = current_app.extensions["habsim.alive"], request.environ.get("gunicorn.socket")
-
-    def wanted() -> bool:
-        try:
-            left = client is not None and client.recv(1, MSG_PEEK | MSG_DONTWAIT) == b""
-        except BlockingIOError:
-            left = False
-        except OSError:
-            left = True
-        return alive() and not left
-
-    return wanted
+    streams = cast(Streams, current_app.extensions["habsim.streams"])
+    return streams.response(identity, request.environ.get("gunicorn.socket"))
 
 
 @sim.get("/density")

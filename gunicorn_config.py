@@ -70,7 +70,7 @@ def post_fork(server: Any, worker: Any) -> None:
 
 def post_worker_init(worker: Any) -> None:
     """Let streams end with the worker, and follow the store from a thread."""
-    worker.wsgi.extensions["habsim.alive"] = lambda: worker.alive
+    worker.wsgi.extensions["habsim.streams"].alive = lambda: worker.alive
     app.start_watching(worker.wsgi)
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from habsim.files import publish
 
 LOADING, SIMULATING, COMPLETE, ERROR = "loading", "simulating", "complete", "error"
+_SWEEP = 60.0  # s, between looks for states to remove
 _PAUSE = 0.1  # s between two states of one run
 
 
@@ -44,6 +45,7 @@ class ProgressBoard:
     def __init__(self, folder: Path, lifetime: float = 3600.0) -> None:
         self._folder = folder
         self._lifetime = lifetime
+        self._swept = time.monotonic()
 
     def put(self, identity: str, progress: Progress) -> None:
         """Make `progress` the state of a run."""
@@ -67,7 +69,10 @@ class ProgressBoard:
             return None, 0
 
     def sweep(self) -> None:
-        """Remove states that are too old."""
+        """Remove states that are too old, now and then."""
+        if time.monotonic() - self._swept < _SWEEP:
+            return
+        self._swept = time.monotonic()
         for path in self._folder.glob("*.json"):
             try:
                 if time.time() - path.stat().st_mtime > self._lifetime:

@@ -17,11 +17,17 @@ MAX_PERTURBATIONS = 100
 _HOUR = 3600.0
 
 
-def _range(limits: tuple[float, float], meaning: str, unit: str) -> Any:
-    """Return the field of a number within `limits`, ends included."""
+def _range(limits: tuple[float, float], meaning: str, unit: str, open_end: bool = False) -> Any:
+    """Return the field of a number within `limits`; the upper one is inside unless `open_end`."""
+    low, high = limits
     schema: dict[str, Any] = {"x-unit": unit}
     return Field(
-        ge=limits[0], le=limits[1], description=meaning, allow_inf_nan=False, json_schema_extra=schema
+        ge=low,
+        le=None if open_end else high,
+        lt=high if open_end else None,
+        description=meaning,
+        allow_inf_nan=False,
+        json_schema_extra=schema,
     )
 
 
@@ -83,7 +89,7 @@ class FlightQuery(PlaceQuery):
 
     timestamp: Annotated[float, _range((0.0, 1e11), "launch time, UTC", "Unix seconds")]
     alt: Annotated[float, _range(ALTS, "launch altitude above mean sea level; raised to the ground", "m")]
-    equil: Annotated[float, _range(ALTS, "burst or float altitude, at least alt", "m"), Field(lt=ALTS[1])]
+    equil: Annotated[float, _range(ALTS, "burst or float altitude, at least alt", "m", open_end=True)]
     eqtime: Annotated[float, _range((0.0, COASTS[1] / _HOUR), "time spent at equil", "hours")]
     asc: Annotated[float, _range(RATES, "ascent rate", "m/s")]
     desc: Annotated[float, _range(RATES, "descent rate; at sea level with descent_model=drag", "m/s")]

@@ -94,6 +94,7 @@ class Runs:
         lifetime = PARTIAL_LIFETIME if answer.partial else LIFETIME
         self.results.put(identity, answer.text, answer.picture, lifetime)
         reporter.complete()
+        self.board.sweep()
         return answer.text
 
     @contextmanager
