@@ -39,6 +39,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # Gunicorn has no types
         head = f"HTTP/1.1 {status}\r\nConnection: close\r\nContent-Type: application/json\r\n"
         with suppress(OSError):
             client.sendall(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
+            # Bytes left unread would reset the connection and take the answer with them.
+            util.close_graceful(client, max_drain=1 << 20)
 
 
 bind = f"0.0.0.0:{os.environ.get('PORT') or 8000}"
@@ -53,6 +55,9 @@ control_socket_disable = True
 # An overlong parameter is for the application to refuse; Gunicorn's own ceiling is 8190 bytes.
 message.MAX_REQUEST_LINE = limit_request_line = 1 << 16
 accesslog = None
+# Which proxies to believe is for HABSIM_PROXIES to say.
+secure_scheme_headers: dict[str, str] = {}
+forwarder_headers = ""
 logconfig_dict = logs.configuration(os.environ.get("HABSIM_LOG_FORMAT") or "text")
 # Set before the application is loaded, which is before `on_starting`.
 raw_env = [f"{metrics.VARIABLE}={metrics.folder()}"]

@@ -147,7 +147,14 @@ def document(members: int) -> Schema:
             "Metres above mean sea level, m/s, degrees, Unix seconds UTC; eqtime in hours.",
         },
         "paths": paths,
-        "components": {"schemas": {"Error": _ERROR}},
+        "components": {
+            "schemas": {"Error": _ERROR},
+            "securitySchemes": {
+                "password": {"type": "http", "scheme": "basic", "description": "any user name"},
+                "token": {"type": "http", "scheme": "bearer", "description": "the password"},
+            },
+        },
+        "security": [{}, {"password": []}, {"token": []}],
     }
 
 
@@ -166,12 +173,14 @@ def _get(
     responses: Schema = {"200": {"description": summary, "content": content}}
     errors = {
         400: "A parameter is wrong",
+        403: "The server has a password: log in",
         404: "Not there, or no longer",
+        429: "Too many wrong passwords",
         503: "No usable data, or too much to do",
         504: "The run hit its time limit with nothing to show",
     }
     error = {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}
-    for status in ((400,) if query else ()) + statuses:
+    for status in ((400,) if query else ()) + (statuses and (403, 429)) + statuses:
         responses[str(status)] = {"description": errors[status], "content": error}
     if 504 in statuses:
         progress = {"application/json": {"schema": _PROGRESS}}
