@@ -100,7 +100,13 @@ def create_app(settings: Settings | None = None, bucket: Bucket | None = None) -
     app.extensions["habsim.streams"] = Streams(runs, metrics.streams)
     app.extensions["habsim.settings"] = settings
     app.extensions["habsim.prepare"] = prepare
-    CORS(app, resources={r"/sim/*": {"origins": list(settings.cors_origins)}}, max_age=3600)
+    CORS(
+        app,
+        resources={r"/sim/*": {"origins": list(settings.cors_origins)}},
+        methods=["GET", "HEAD", "OPTIONS", "POST"],
+        expose_headers=["Retry-After", "X-HABSIM-Demo"],
+        max_age=3600,
+    )
     guard(app, WEB, settings.password, settings.secret_key, Attempts(settings.data_dir / "attempts"))
     protect(app, private=settings.password is not None, proxies=settings.proxies)
     for blueprint in (sim, probes, pages(WEB, settings.members)):

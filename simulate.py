@@ -156,7 +156,7 @@ class Predictor:
     def flight(self, forecast: Forecast, plan: FlightPlan, member: int) -> list[Floats]:
         """Return ascent, coast and descent of `plan` in `member`, points (point, 4): lat, lon, alt, time."""
         ground = self.library.ground(forecast)
-        key = (forecast.cycle, forecast.identity(), forecast.store.tag(ELEVATION), plan, member)
+        key = (forecast.identity(), forecast.cycle, plan, member)
         with self._flights_lock:
             found = self.flights.get(key)
         self._metrics.count_cache("predictions", hit=found is not None)

@@ -78,8 +78,9 @@ class Runs:
         return sum(1 for slot in range(self._slots) if self._taken(slot))
 
     def announce(self, identity: str, total: int) -> None:
-        """Make a run known before it has begun."""
-        if self.progress(identity) is None:
+        """Make a run known before it has begun, or begins again."""
+        state = self.progress(identity)
+        if state is None or state.final:
             self.board.put(identity, Progress(0, total, LOADING))
 
     def _compute(self, identity: str, total: int, compute: Compute) -> bytes:

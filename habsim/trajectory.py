@@ -110,7 +110,7 @@ def rounded(points: Floats) -> Floats:
     result[:, LON] = np.round(wrap(np.round(points[:, LON], 6)), 6)
     result[:, ALT] = np.round(points[:, ALT], 1)
     result[:, TIME] = np.round(points[:, TIME], 2)
-    return result
+    return result + 0.0  # no -0.0
 
 
 def _sampled(nodes: Floats, spacing: float) -> Floats:
