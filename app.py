@@ -86,7 +86,8 @@ def create_app(settings: Settings | None = None, bucket: Bucket | None = None) -
     metrics = Metrics()
     choose, prepare = _store(settings, bucket, metrics)
     prepare()
-    logger.info("store %s, %d members", choose().address, settings.members)
+    region = settings.store.region if isinstance(settings.store, S3Settings) else "none"
+    logger.info("store %s, region %s, %d members", choose().address, region, settings.members)
     cycles = Cycles(choose, settings.members, settings.data_dir)
     app = Flask(__name__, static_folder=None)
     serve(app, metrics)

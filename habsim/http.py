@@ -39,7 +39,7 @@ def answer_errors(app: Flask, statuses: Mapping[type[HabsimError], int], details
     def foreseen(error: HabsimError) -> Response:
         status = next((statuses[kind] for kind in type(error).__mro__ if kind in statuses), 500)
         if status >= 500:
-            logger.error("%d %s: %s", status, request.path, error)
+            logger.error("%d %s: %s (cause: %r)", status, request.path, error, error.__cause__)
         return response(str(error), status, error.__cause__ or error)
 
     def refused(error: HTTPException) -> Response:
