@@ -239,6 +239,7 @@ class EnsembleRun:
     def _computed(self, reporter: Reporter) -> Answer:
         began = time.monotonic()
         members = range(self._ensemble.members)
+        self._flights = self._ensemble.flights(self._ground)
         flown: dict[int, Flown] = {}
         failed: dict[int, HabsimError] = {}
         for member, wind in self._winds(began + _TIME_LIMIT):
@@ -273,9 +274,8 @@ class EnsembleRun:
         """Return the flights of one member; raises why there are none."""
         if isinstance(wind, HabsimError):
             raise wind
-        flights = self._ensemble.flights(member, self._ground)
-        flown = fly(wind, self._ground, flights, self._ensemble.plan.parachute)
-        self._metrics.flights.inc(len(flights))
+        flown = fly(wind, self._ground, self._flights[member], self._ensemble.plan.parachute)
+        self._metrics.flights.inc(len(flown.status))
         return flown
 
     def _winds(self, deadline: float) -> Iterator[tuple[int, WindFile | HabsimError]]:

@@ -133,5 +133,5 @@ def _field(layout: member.Layout, raw: NDArray[np.uint8], level_heights: Floats)
         times=times,
         rows_per_degree=(rows - 1) / 180.0,
         columns_per_degree=(columns - 1) / 360.0,
-        interval=layout.interval,
+        slots_per_second=1.0 / layout.interval,
     )

@@ -38,18 +38,18 @@ class Ensemble:
     members: int
     perturbations: int
 
-    def flights(self, member: int, ground: Ground) -> Floats:
-        """Return the flights of `member`, nominal first: kernel columns, (1 + perturbation, column).
+    def flights(self, ground: Ground) -> Floats:
+        """Return all flights, nominal first: kernel columns, (member, 1 + perturbation, column).
 
         Varied flights are centred on the nominal one; each is raised to its own ground.
         """
-        nominal = self.plan.columns()
-        varied = np.repeat(nominal, self.perturbations, 0)
-        varied[:, list(_HALF_WIDTHS)] += half_widths(self.plan) * draws(member, self.perturbations)
-        under = ground.at(varied[:, kernel.LAT], varied[:, kernel.LON])
-        varied[:, kernel.ALT] = np.maximum(varied[:, kernel.ALT], under)
-        varied[:, kernel.BURST] = np.maximum(varied[:, kernel.BURST], varied[:, kernel.ALT])
-        return np.concatenate([nominal, varied])
+        flights = np.tile(self.plan.columns(), (self.members, 1 + self.perturbations, 1))
+        varied = flights[:, 1:]
+        varied[:, :, list(_HALF_WIDTHS)] += half_widths(self.plan) * draws(self.members, self.perturbations)
+        under = ground.at(varied[:, :, kernel.LAT], varied[:, :, kernel.LON])
+        varied[:, :, kernel.ALT] = np.maximum(varied[:, :, kernel.ALT], under)
+        varied[:, :, kernel.BURST] = np.maximum(varied[:, :, kernel.BURST], varied[:, :, kernel.ALT])
+        return flights
 
     def key(self, cycle: str, store: str) -> str:
         """Return the identity of the answer: 12 hex digits, the same on every worker and machine.
@@ -79,14 +79,14 @@ def half_widths(plan: FlightPlan) -> Floats:
     return np.array([min(width, room.get(column, width)) for column, width in _HALF_WIDTHS.items()])
 
 
-@lru_cache(maxsize=256)
-def draws(member: int, count: int) -> Floats:
-    """Return uniform draws in [-1, 1), shape (count, 7), equal to the bit everywhere; do not write to it.
+@lru_cache(maxsize=16)
+def draws(members: int, count: int) -> Floats:
+    """Return uniform draws in [-1, 1), shape (member, count, 7), equal to the bit everywhere; read-only.
 
     Philox 4x64-10 (Salmon et al., 2011) with the member as key; a perturbation takes the next eight words.
     """
-    words = np.random.Philox(key=member).random_raw(_WORDS * count).reshape(count, _WORDS)
-    unit = (words >> np.uint64(11)).astype(float) * 2.0**-53
-    result = 2.0 * unit[:, : len(_HALF_WIDTHS)] - 1.0
+    words = np.stack([np.random.Philox(key=member).random_raw(_WORDS * count) for member in range(members)])
+    unit = (words.reshape(members, count, _WORDS) >> np.uint64(11)).astype(float) * 2.0**-53
+    result = 2.0 * unit[:, :, : len(_HALF_WIDTHS)] - 1.0
     result.flags.writeable = False
     return np.asarray(result)

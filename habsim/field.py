@@ -44,7 +44,7 @@ class Field(NamedTuple):
     times: int
     rows_per_degree: float
     columns_per_degree: float
-    interval: float  # s
+    slots_per_second: float
 
 
 class Place(NamedTuple):
@@ -108,8 +108,12 @@ def _height(field: Field, index: int, level: int) -> float:
 
 @compiled
 def load(field: Field, cell: Cell, polynomials: int) -> bool:
-    """Read the corners of `cell`; return whether winds and heights are finite and heights in order."""
+    """Read the corners of `cell`; return whether winds and heights are finite and heights in order.
+
+    Of heights that do not vary, only the first coefficients are written: the others must be 0 before.
+    """
     lower, upper = max(cell.layer, 0), min(cell.layer + 1, field.levels - 1)
+    varying = field.heights_kind != NO_HEIGHTS
     sound = True
     for corner in range(8):
         at = polynomials + 8 * corner
@@ -121,10 +125,12 @@ def load(field: Field, cell: Cell, polynomials: int) -> bool:
             sound &= u & 0x7C00 != 0x7C00 and v & 0x7C00 != 0x7C00
             write_float64(at + 64 * (U_LOW + side), _half(u))
             write_float64(at + 64 * (V_LOW + side), _half(v))
-            write_float64(at + 64 * (HEIGHT_LOW + side), _height(field, index, level))
-        low, high = read_float64(at + 64 * HEIGHT_LOW), read_float64(at + 64 * HEIGHT_HIGH)
-        sound &= low <= high if lower == upper else low < high
-    for item in range(6):
+            if varying or corner == 0:
+                write_float64(at + 64 * (HEIGHT_LOW + side), _height(field, index, level))
+        if varying:
+            low, high = read_float64(at + 64 * HEIGHT_LOW), read_float64(at + 64 * HEIGHT_HIGH)
+            sound &= low <= high if lower == upper else low < high
+    for item in range(6 if varying else 4):
         _interpolate(polynomials + 64 * item)
     return sound
 
@@ -151,7 +157,7 @@ def fractions(field: Field, cell: Cell, lat: float, lon: float, time: float) -> 
     """
     y = (90.0 - lat) * field.rows_per_degree - cell.row
     x = lon * field.columns_per_degree - cell.column
-    return y, x, time / field.interval - cell.slot
+    return y, x, time * field.slots_per_second - cell.slot
 
 
 @compiled
@@ -214,7 +220,7 @@ def locate(field: Field, place: Place, layer: int, nudge: float) -> Cell:
 
     Its layer is NO_LAYER where the heights of the levels passed on the way are out of order or not finite.
     """
-    slot = min(int((place.time + LEAST) / field.interval), max(field.times - 2, 0))
+    slot = min(int((place.time + LEAST) * field.slots_per_second), max(field.times - 2, 0))
     cell = column_over(field, place.lat, place.lon, layer, slot)
     at = fractions(field, cell, place.lat, place.lon, place.time)
     height = geopotential(place.alt + nudge)

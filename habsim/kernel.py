@@ -93,8 +93,10 @@ def _face(
     if not rising and cell.layer == -1:
         return -math.inf
     item = winds.HEIGHT_HIGH if rising else winds.HEIGHT_LOW
+    if field.heights_kind == winds.NO_HEIGHTS:
+        return winds.geometric(memory.read_float64(polynomials + 64 * item))
     alt = place.alt
-    for _ in range(1 if field.heights_kind == winds.NO_HEIGHTS else 3):
+    for _ in range(3):
         wait = min(abs(alt - place.alt) / speed, _LONGEST)
         lat, lon = place.lat + wait * rates[0], place.lon + wait * rates[1]
         at = winds.fractions(field, cell, lat, lon, place.time + wait)
@@ -133,7 +135,7 @@ def _span(
         speed = step.falling_speed(motion, place.alt)
         face = _face(field, cell, polynomials, place, motion, rates, speed)
         span = _vertical_step(motion, place, face, target, speed, longest)
-    edge = field.interval * (cell.slot + 1)
+    edge = (cell.slot + 1) / field.slots_per_second
     if span.times[2] > edge + _INSTANT:
         span = step.cut_at_time(motion, span, edge)
     return span
@@ -149,7 +151,7 @@ def _phase(
     Returns the status, where the phase ended, the layer there and the number of rows of the track.
     """
     polynomials, path = scratch.polynomials, scratch.path
-    last = field.interval * (field.times - 1)
+    last = (field.times - 1) / field.slots_per_second
     while True:
         over = place.time >= target if motion.phase == COASTING else place.alt == target
         if not over and place.time > last - _INSTANT:
@@ -240,7 +242,7 @@ def fly(
     A flight that did not land leaves in `landings` where it stopped.  Longitudes are continuous with the
     launch.  The inputs are trusted: finite, within the limits of a flight plan, launched within the forecast.
     """
-    polynomials, path = np.empty(winds.POLYNOMIALS_SIZE), np.empty(step.PATH_SIZE)
+    polynomials, path = np.zeros(winds.POLYNOMIALS_SIZE), np.empty(step.PATH_SIZE)
     scratch = _Scratch(polynomials.ctypes.data, path.ctypes.data)
     terrain = Terrain(cells.ctypes.data, cells.shape[0], cells.shape[1])
     rows = 0
@@ -276,7 +278,7 @@ def warm_up() -> None:
     cells = np.zeros((2, 4), np.int16)
     cells.flags.writeable = False
     at = memory_block.ctypes.data
-    field = Field(at, at, at, winds.NO_HEIGHTS, 1.0, False, 2, 2, 1, 2, 1 / 180, 1 / 360, 21600.0)
+    field = Field(at, at, at, winds.NO_HEIGHTS, 1.0, False, 2, 2, 1, 2, 1 / 180, 1 / 360, 1 / 21600)
     plan = np.array([[0.0, 0.0, 0.0, 0.0, 100.0, 60.0, 5.0, 5.0, 1.0]])
     compile_fly()(
         field, air, cells, plan, True, np.empty((1, LANDING_COLUMNS)), np.empty(1, np.int8),

@@ -47,6 +47,14 @@ class Span(NamedTuple):
     weights: tuple[float, float, float]
 
 
+class _Parallel(NamedTuple):
+    """A latitude (degrees) and its sine and cosine."""
+
+    lat: float
+    sin: float
+    cos: float
+
+
 @compiled
 def falling_speed(motion: Motion, alt: float) -> float:
     """Return the vertical speed (m/s) at `alt`; under a parachute the standard density there sets it."""
@@ -123,13 +131,21 @@ def altitude(span: Span, s: float) -> float:
 
 
 @compiled
+def _parallel(lat: float, near: _Parallel) -> float:
+    """Return cos(lat), by the series about a latitude less than a degree away: right to 1e-11."""
+    d = DEGREE * (lat - near.lat)
+    return near.cos * (1.0 - d * d * (0.5 - d * d / 24.0)) - near.sin * d * (1.0 - d * d / 6.0)
+
+
+@compiled
 def _rates(
-    field: Field, cell: Cell, polynomials: int, coeff: float, lat: float, lon: float, alt: float, time: float
-) -> tuple[float, float]:
+    field: Field, cell: Cell, polynomials: int, coeff: float, near: _Parallel, lat: float, lon: float,
+    alt: float, time: float,
+) -> tuple[float, float]:  # fmt: skip
     """Return dlat/dt and dlon/dt in degrees/s."""
     u, v = winds.wind(field, cell, polynomials, lat, lon, alt, time)
     scale = coeff / (DEGREE * (RADIUS + alt))
-    return v * scale, u * scale / math.cos(DEGREE * lat)
+    return v * scale, u * scale / _parallel(lat, near)
 
 
 @compiled
@@ -150,15 +166,16 @@ def step(
     Writes the rows lat and lon of `path`.
     """
     begin, half, end = span.weights
+    near = _Parallel(place.lat, math.sin(DEGREE * place.lat), math.cos(DEGREE * place.lat))
     a0, b0 = first[0] * begin, first[1] * begin
     lat, lon = place.lat + 0.5 * a0, place.lon + 0.5 * b0
-    north, east = _rates(field, cell, polynomials, coeff, lat, lon, span.alts[1], span.times[1])
+    north, east = _rates(field, cell, polynomials, coeff, near, lat, lon, span.alts[1], span.times[1])
     a1, b1 = north * half, east * half
     lat, lon = place.lat + 0.5 * a1, place.lon + 0.5 * b1
-    north, east = _rates(field, cell, polynomials, coeff, lat, lon, span.alts[1], span.times[1])
+    north, east = _rates(field, cell, polynomials, coeff, near, lat, lon, span.alts[1], span.times[1])
     a2, b2 = north * half, east * half
     lat, lon = place.lat + a2, place.lon + b2
-    north, east = _rates(field, cell, polynomials, coeff, lat, lon, span.alts[2], span.times[2])
+    north, east = _rates(field, cell, polynomials, coeff, near, lat, lon, span.alts[2], span.times[2])
     a3, b3 = north * end, east * end
     _write_row(path, 0, place.lat, place.lat + (a0 + 2.0 * (a1 + a2) + a3) / 6.0, a0, a3)
     _write_row(path, 1, place.lon, place.lon + (b0 + 2.0 * (b1 + b2) + b3) / 6.0, b0, b3)

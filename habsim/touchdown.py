@@ -13,6 +13,8 @@ from habsim.step import Span, along, altitude
 HIGHEST = 9000.0  # m, above which no ground is looked for
 NOWHERE = 2.0  # the s of a step that stays in the air
 
+_FINEST = 1e-7  # m, to which the ground is met
+_MANY = 64.0  # cells, up to which all around a step are looked at first
 _STRIDE = 60.0  # s, pieces in which the ground is searched: short against the curvature of a path
 
 
@@ -27,15 +29,19 @@ class Terrain(NamedTuple):
 @compiled
 def _index(terrain: Terrain, lat: float, lon: float) -> tuple[float, float]:
     """Return (row, column), counted from the centre of cell (0, 0); the column is not wrapped."""
-    size = 360.0 / terrain.columns
-    return terrain.rows - 0.5 - (lat + 90.0) / size, (lon + 180.0) / size - 0.5
+    density = terrain.columns / 360.0  # cells a degree
+    return terrain.rows - 0.5 - (lat + 90.0) * density, (lon + 180.0) * density - 0.5
 
 
 @compiled
 def _cell(terrain: Terrain, row: int, column: int) -> int:
-    """Return the height (m) of one cell; rows are clamped, columns wrap."""
+    """Return the height (m) of one cell; `row` is clamped, `column` at most once round the globe off."""
     row = min(max(row, 0), terrain.rows - 1)
-    return int(read_int16(terrain.cells + 2 * (row * terrain.columns + column % terrain.columns)))
+    if column >= terrain.columns:
+        column -= terrain.columns
+    elif column < 0:
+        column += terrain.columns
+    return int(read_int16(terrain.cells + 2 * (row * terrain.columns + column)))
 
 
 @compiled
@@ -46,6 +52,7 @@ def ground(terrain: Terrain, lat: float, lon: float) -> float:
     row, column = math.floor(y), math.floor(x)
     y -= row
     x -= column
+    column %= terrain.columns
     north = (1.0 - x) * _cell(terrain, row, column) + x * _cell(terrain, row, column + 1)
     south = (1.0 - x) * _cell(terrain, row + 1, column) + x * _cell(terrain, row + 1, column + 1)
     return (1.0 - y) * north + y * south
@@ -55,8 +62,11 @@ def ground(terrain: Terrain, lat: float, lon: float) -> float:
 def _highest(terrain: Terrain, y0: float, x0: float, y1: float, x1: float) -> int:
     """Return the highest cell (m) that the ground between two indices can depend on."""
     highest = -32768
+    west = math.floor(min(x0, x1))
+    width = math.floor(max(x0, x1)) + 2 - west
+    west %= terrain.columns
     for row in range(math.floor(min(y0, y1)), math.floor(max(y0, y1)) + 2):
-        for column in range(math.floor(min(x0, x1)), math.floor(max(x0, x1)) + 2):
+        for column in range(west, west + width):
             highest = max(highest, _cell(terrain, row, column))
     return highest
 
@@ -90,13 +100,36 @@ def _first_touch(
                 above = s
     if below == NOWHERE:
         return NOWHERE
-    for _ in range(40):
-        s = 0.5 * (above + below)
-        if _gap(terrain, span, path, polar, near, s) <= 0.0:
-            below = s
+    return _root(terrain, span, path, polar, near, above, below)
+
+
+@compiled
+def _root(
+    terrain: Terrain, span: Span, path: int, polar: bool, near: float, above: float, below: float
+) -> float:
+    """Return the s between `above` and `below` the ground at which the path meets it.
+
+    Regula falsi with the Illinois rule: an end that stays twice counts half.
+    """
+    high = _gap(terrain, span, path, polar, near, above)
+    low = _gap(terrain, span, path, polar, near, below)
+    s, kept = below, 0
+    for _ in range(60):
+        if high - low < _FINEST or below - above < 1e-12:
+            break
+        s = above + (below - above) * high / (high - low)
+        gap = _gap(terrain, span, path, polar, near, s)
+        if abs(gap) < _FINEST:
+            break
+        if gap < 0.0:
+            below, low = s, gap
+            high *= 0.5 if kept < 0 else 1.0
+            kept = -1
         else:
-            above = s
-    return below
+            above, high = s, gap
+            low *= 0.5 if kept > 0 else 1.0
+            kept = 1
+    return s
 
 
 @compiled
@@ -138,6 +171,12 @@ def touchdown(terrain: Terrain, span: Span, path: int, polar: bool, near: float)
     y0, x0 = _index(terrain, lat, lon)
     lat, lon = along(path, polar, 1.0, near)
     y1, x1 = _index(terrain, lat, lon)
+    if (abs(y1 - y0) + 4.0) * (abs(x1 - x0) + 4.0) < _MANY:
+        around = _highest(
+            terrain, min(y0, y1) - 1.0, min(x0, x1) - 1.0, max(y0, y1) + 1.0, max(x0, x1) + 1.0
+        )  # fmt: skip
+        if span.alts[2] > around:
+            return NOWHERE
     pieces = int(max(abs(y1 - y0), abs(x1 - x0), (span.times[2] - span.times[0]) / _STRIDE)) + 1
     for piece in range(pieces):
         low, high = piece / pieces, (piece + 1) / pieces

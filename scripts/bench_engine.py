@@ -30,8 +30,9 @@ def measure(folder: Path) -> list[Row]:
     count = len(paths) * (1 + PERTURBATIONS)
 
     def ensembles(winds: list[WindFile]) -> None:
+        flights = ensemble.flights(ground)
         for member, wind in enumerate(winds):
-            fly(wind, ground, ensemble.flights(member, ground), plan.parachute)
+            fly(wind, ground, flights[member], plan.parachute)
 
     def drop() -> None:
         gc.collect()
