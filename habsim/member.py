@@ -15,9 +15,10 @@ import math
 import os
 import tokenize
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import BinaryIO
+from pathlib import Path
+from typing import IO, BinaryIO
 
 import numpy as np
 from numpy.lib import format as npy
@@ -30,6 +31,7 @@ WIND = np.dtype("<f2")
 HEIGHT_TYPES = (np.dtype("<f4"), np.dtype("<i2"))
 _LOCAL_HEADER = 30  # bytes before the name in a zip's local header; APPNOTE.TXT 4.3.7
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest date a zip can hold: equal contents give equal bytes
+_BAND = 32 << 20  # bytes, joined at once
 _DAMAGE = (  # what zipfile and NumPy raise at headers that make no sense
     zipfile.BadZipFile, NotImplementedError, tokenize.TokenError, SyntaxError, TypeError, ValueError,
     EOFError, OverflowError,
@@ -81,6 +83,17 @@ def parse(stream: BinaryIO, name: str) -> Layout:
         return _layout(stream, entries, name)
     except _DAMAGE as error:
         raise BadFileError(f"wind file {name} is damaged or truncated: {error}") from error
+
+
+def verify(stream: BinaryIO, name: str) -> None:
+    """Raise `BadFileError` unless each array in `stream` has the checksum (CRC-32) that comes with it."""
+    try:
+        with zipfile.ZipFile(stream) as archive:
+            damaged = archive.testzip()
+    except _DAMAGE as error:
+        raise BadFileError(f"wind file {name} is damaged or truncated: {error}") from error
+    if damaged is not None:
+        raise BadFileError(f"wind file {name} is damaged: {damaged} has not the checksum it claims")
 
 
 def _entries(stream: BinaryIO, name: str) -> Iterator[tuple[str, _Entry]]:
@@ -219,6 +232,67 @@ def write(
         arrays["origin"] = np.asarray(origin)
     with zipfile.ZipFile(stream, "w", zipfile.ZIP_STORED, allowZip64=True) as archive:
         for key, array in arrays.items():
-            info = zipfile.ZipInfo(f"{key}.npy", _EPOCH)
-            with archive.open(info, "w", force_zip64=True) as entry:
+            with _entry(archive, key) as entry:
                 npy.write_array(entry, array, allow_pickle=False)
+
+
+def join(stream: BinaryIO, paths: Sequence[Path], start: float, interval: float, origin: str) -> None:
+    """Write a member file to `stream` whose slices are those of the member files at `paths`, in turn.
+
+    Their grids, levels and kinds of heights must be those of the first; their times do not count.  Memory for
+    a few rows of the grid is enough for files of any size.
+    """
+    layouts = []
+    for path in paths:
+        with path.open("rb") as part:
+            layouts.append(parse(part, path.name))
+    first = layouts[0]
+    for path, layout in zip(paths, layouts, strict=True):
+        same = layout.shape[:3] == first.shape[:3] and np.array_equal(layout.levels_hpa, first.levels_hpa)
+        if not same or (layout.heights_type, layout.heights_step) != (first.heights_type, first.heights_step):
+            raise BadFileError(f"{path.name} has not the grid, levels and heights of {paths[0].name}")
+    small: dict[str, NDArray[np.generic]] = {}
+    if first.heights_step != 1.0:
+        small["heights_step"] = np.asarray(first.heights_step)
+    small["levels"] = first.levels_hpa
+    small["timestamp"] = np.asarray(float(start))
+    small["interval"] = np.asarray(float(interval))
+    small["origin"] = np.asarray(origin)
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_STORED, allowZip64=True) as archive:
+        with _entry(archive, "data") as entry:
+            _write_joined(entry, [winds(path, each) for path, each in zip(paths, layouts, strict=True)])
+        if first.heights_type is not None:
+            with _entry(archive, "heights") as entry:
+                _write_joined(entry, [heights(path, each) for path, each in zip(paths, layouts, strict=True)])
+        for key, array in small.items():
+            with _entry(archive, key) as entry:
+                npy.write_array(entry, array, allow_pickle=False)
+
+
+def winds(path: Path, layout: Layout) -> NDArray[np.float16]:
+    """Return the winds (lat, lon, level, time, 2) of the file at `path`, mapped read-only."""
+    return np.memmap(path, WIND, "r", layout.data_offset, (*layout.shape, 2))
+
+
+def heights(path: Path, layout: Layout) -> NDArray[np.generic]:
+    """Return the heights (lat, lon, level, time) of the file at `path`, as stored, mapped read-only."""
+    if layout.heights_offset is None or layout.heights_type is None:
+        raise BadFileError(f"wind file {path.name} has no heights")
+    return np.memmap(path, layout.heights_type, "r", layout.heights_offset, layout.shape)
+
+
+def _entry(archive: zipfile.ZipFile, key: str) -> IO[bytes]:
+    """Return the stream of a new array `key`, of any size, of the NPZ."""
+    return archive.open(zipfile.ZipInfo(f"{key}.npy", _EPOCH), "w", force_zip64=True)
+
+
+def _write_joined(entry: IO[bytes], parts: Sequence[NDArray[np.generic]]) -> None:
+    """Write `parts` as one array, joined along their fourth axis, time."""
+    times = sum(part.shape[3] for part in parts)
+    shape = (*parts[0].shape[:3], times, *parts[0].shape[4:])
+    header = {"descr": npy.dtype_to_descr(parts[0].dtype), "fortran_order": False, "shape": shape}
+    npy.write_array_header_1_0(entry, header)
+    rows = max(1, _BAND * shape[0] // (math.prod(shape) * parts[0].itemsize))
+    for row in range(0, shape[0], rows):
+        band = np.concatenate([part[row : row + rows] for part in parts], axis=3)
+        entry.write(band.data.cast("B"))

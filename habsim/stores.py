@@ -257,7 +257,8 @@ class BucketStore:
 
 
 def _check(name: str, path: Path) -> None:
-    """Raise `BadFileError` unless the copy at `path` is a whole file of its kind."""
+    """Raise `BadFileError` unless the copy at `path` is a whole, undamaged file of its kind."""
     if name.endswith(".npz"):
         with path.open("rb") as stream:
             member.parse(stream, name)
+            member.verify(stream, name)

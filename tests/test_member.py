@@ -233,3 +233,13 @@ def test_numpys_own_archives_are_read_from_disk(tmp_path: Path) -> None:
     np.savez(tmp_path / NAME, **arrays())
     with (tmp_path / NAME).open("rb") as stream:
         assert member.parse(stream, NAME).shape == SHAPE
+
+
+def test_every_damaged_byte_of_an_array_is_found_by_its_checksum() -> None:
+    content = written()
+    layout = parsed(content)
+    member.verify(io.BytesIO(content), "m.npz")
+    for at in range(layout.data_offset, layout.data_offset + 2 * int(np.prod(layout.shape)) * 2):
+        damaged = content[:at] + bytes([content[at] ^ 1]) + content[at + 1 :]
+        with pytest.raises(BadFileError, match=r"m\.npz is damaged: data\.npy has not the checksum"):
+            member.verify(io.BytesIO(damaged), "m.npz")
