@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from habsim.errors import StoreError
-from habsim.s3 import AbsentError, address, connect, translated
+from habsim.s3 import AbsentError, address, connect, not_s3, translated
 from habsim.settings import S3Settings
 
 _PIECE = 1 << 20  # bytes, passed on at once
@@ -69,14 +69,16 @@ class Bucket:
 
     def heads(self, prefix: str) -> dict[str, Head]:
         """Return size and tag of each object whose name begins with `prefix`."""
-        first = self._key(prefix)
         with translated(self._settings, prefix):
-            pages = self._client().get_paginator("list_objects_v2")
-            return {
-                found["Key"].removeprefix(self._key("")): Head(int(found["Size"]), found["ETag"])
-                for page in pages.paginate(Bucket=self._settings.bucket, Prefix=first)
-                for found in page.get("Contents", ())
-            }
+            paginator = self._client().get_paginator("list_objects_v2")
+            pages = list(paginator.paginate(Bucket=self._settings.bucket, Prefix=self._key(prefix)))
+        if any("IsTruncated" not in page for page in pages):
+            raise StoreError(not_s3(self._settings))
+        return {
+            found["Key"].removeprefix(self._key("")): Head(int(found["Size"]), found["ETag"])
+            for page in pages
+            for found in page.get("Contents", ())
+        }
 
     def read_range(self, name: str, first: int, length: int, etag: str) -> bytes:
         """Return `length` bytes of an object from byte `first`; it must still have the tag `etag`."""
@@ -157,13 +159,15 @@ class Bucket:
     def _answer(self, operation: str, name: str) -> dict[str, Any] | None:
         """Return the response to a request for an object, or None where there is none."""
         try:
-            return self._call(operation, name)
+            answer = self._call(operation, name)
         except AbsentError:
-            with translated(
-                self._settings, name
-            ):  # without a body, a missing bucket looks like a missing object
+            # An answer without a body does not tell a missing bucket from a missing object.
+            with translated(self._settings, name):
                 self._client().head_bucket(Bucket=self._settings.bucket)
             return None
+        if "ETag" not in answer:
+            raise StoreError(not_s3(self._settings))
+        return answer
 
     def _call(self, operation: str, name: str, **arguments: Any) -> dict[str, Any]:
         """Return the response to a request about an object."""

@@ -116,9 +116,8 @@ class FileCache:
         if status.st_size != size:
             return False
         if abs(time.time() - status.st_mtime) > _USE:
-            with suppress(
-                OSError
-            ):  # gone again, or in a folder that may only be read, where nothing is removed
+            # Nothing is lost where it fails: the file is gone again, or the folder may only be read.
+            with suppress(OSError):
                 os.utime(path)
         return True
 

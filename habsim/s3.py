@@ -120,15 +120,19 @@ def translated(settings: S3Settings, name: str) -> Iterator[None]:
         raise _refusal(error, settings, name) from error
     except BotoCoreError as error:
         raise StoreError(f"the store {address(settings)} {_silence(error, settings)}") from error
-    except ResponseParserError as error:
-        text = "is no S3 service: correct S3_ENDPOINT_URL"
-        raise StoreError(f"the store {address(settings)} {text}") from error
+    except (ResponseParserError, ValueError) as error:  # what the client raises on other XML than S3's
+        raise StoreError(not_s3(settings)) from error
+
+
+def not_s3(settings: S3Settings) -> str:
+    """Return what to say of a service whose answers are not those of S3."""
+    return f"the store {address(settings)} does not answer as S3 does: correct S3_ENDPOINT_URL"
 
 
 def _refusal(error: Any, settings: S3Settings, name: str) -> StoreError:
     """Return what it means that a service answered with `error`."""
-    code = str(error.response["Error"]["Code"])
     status = int(error.response["ResponseMetadata"]["HTTPStatusCode"])
+    code = error.response["Error"]["Code"] or str(status)
     store = f"the store {address(settings)}"
     known = _REFUSALS.get(code) or _REFUSALS.get(status)
     if known is not None:
@@ -138,7 +142,7 @@ def _refusal(error: Any, settings: S3Settings, name: str) -> StoreError:
     if status == 404:
         return AbsentError(f"{store} has no {name}")
     if status not in (401, 403):
-        return StoreError(f"{store} failed ({status} {code}): ask again later")
+        return StoreError(f"{store} failed ({code}): ask again later, or {_advice(settings)}")
     if settings.access_key is None:
         return StoreError(f"{store} wants keys ({code}): set {_KEYS}, or let everyone read and list it")
     return StoreError(f"{store} refuses these keys ({code}): correct {_KEYS}, or let them read and list it")
@@ -149,7 +153,7 @@ def _silence(error: Exception, settings: S3Settings) -> str:
     from botocore.exceptions import ConnectionError as ConnectingError
     from botocore.exceptions import ConnectTimeoutError, HTTPClientError, ReadTimeoutError, SSLError
 
-    mend = f"check {'AWS_REGION' if settings.endpoint is None else 'S3_ENDPOINT_URL'} and the network"
+    mend = _advice(settings)
     if isinstance(error, ConnectTimeoutError | ReadTimeoutError):
         return f"does not answer in time: {mend}"
     if isinstance(error, SSLError):
@@ -157,3 +161,7 @@ def _silence(error: Exception, settings: S3Settings) -> str:
     if isinstance(error, ConnectingError | HTTPClientError):
         return f"cannot be reached: {mend}"
     return f"cannot be asked: {' '.join(str(error).split())}"
+
+
+def _advice(settings: S3Settings) -> str:
+    return f"check {'AWS_REGION' if settings.endpoint is None else 'S3_ENDPOINT_URL'} and the network"

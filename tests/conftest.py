@@ -1,0 +1,40 @@
+"""The S3 service and the sites of the proofs, and figures told at the end of a run."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+pytest.register_assert_rewrite("tests.proofs")
+
+from tests.proofs import Site, site_over  # noqa: E402
+from tests.s3server import S3Server, serving  # noqa: E402
+
+FIGURES = pytest.StashKey[list[str]]()
+
+
+@pytest.fixture
+def tell(request: pytest.FixtureRequest) -> Callable[[str], None]:
+    """What takes a sentence for the summary of the run."""
+    return request.config.stash.setdefault(FIGURES, []).append
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    if FIGURES in config.stash:
+        terminalreporter.section("figures")
+        for sentence in config.stash[FIGURES]:
+            terminalreporter.write_line(sentence)
+
+
+@pytest.fixture(scope="session")
+def s3() -> Iterator[S3Server]:
+    """The S3 service of all proofs."""
+    with serving() as running:
+        yield running
+
+
+@pytest.fixture
+def site(s3: S3Server, tmp_path: Path) -> Iterator[Site]:
+    """A site of the proof's own, without a cycle."""
+    with site_over(s3, tmp_path) as site:
+        yield site
