@@ -115,8 +115,9 @@ class Library:
         if kind == "simulators":
             self._metrics.count_cache(kind, hit=found is not None)
         if found is None:
+            path = store.path(name)
             try:
-                found = open_file(store.path(name))  # twice at once does no harm
+                found = open_file(path)  # twice at once does no harm
             except BadFileError as error:
                 if not store.remote:
                     raise
@@ -268,7 +269,7 @@ class EnsembleRun:
             "ensemble %s: %d of %d members in %.3f s",
             self.identity, len(flown), len(members), time.monotonic() - began,
         )  # fmt: skip
-        return Answer(text, picture, partial)
+        return Answer(text, picture, partial, whole=len(flown) == len(members))
 
     def _fly(self, member: int, wind: WindFile | HabsimError) -> Flown:
         """Return the flights of one member; raises why there are none."""

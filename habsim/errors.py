@@ -29,6 +29,10 @@ class StoreError(UnavailableError):
     """The store has no usable cycle, or lacks a file."""
 
 
+class ChangedError(StoreError):
+    """A file in the store is another than a moment ago."""
+
+
 class BadFileError(UnavailableError):
     """A file is damaged or not of the promised layout."""
 

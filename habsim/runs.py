@@ -17,16 +17,17 @@ from habsim.results import LIFETIME, Results
 
 _POLL = 0.02  # s, between looks at what another process holds
 _BEGINNING = 3.0  # s, that an announced run may take to find its owner
-PARTIAL_LIFETIME = 60.0  # s, of an answer that lacks members for want of time
+PASSING_LIFETIME = 60.0  # s, of an answer that lacks members: the next one may have them
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a run comes to; `partial` if members are missing for want of time."""
+    """What a run comes to; `partial` if members are missing for want of time, `whole` if none is."""
 
     text: bytes  # JSON
     picture: bytes  # PNG
     partial: bool
+    whole: bool
 
 
 Compute = Callable[[Reporter], Answer]
@@ -92,7 +93,7 @@ class Runs:
         except HabsimError as error:
             reporter.fail(error)
             raise
-        lifetime = PARTIAL_LIFETIME if answer.partial else LIFETIME
+        lifetime = LIFETIME if answer.whole else PASSING_LIFETIME
         self.results.put(identity, answer.text, answer.picture, lifetime)
         reporter.complete()
         self.board.sweep()

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
-from habsim.errors import SettingsError, StoreError
+from habsim.errors import ChangedError, SettingsError, StoreError
 from habsim.settings import S3Settings
 
 _CONNECT_TIMEOUT = 5.0  # s
@@ -26,6 +26,8 @@ _REFUSALS: dict[str | int, str] = {  # by code, else by status: all that the ans
     "AuthorizationHeaderMalformed": _ELSEWHERE,
     301: _ELSEWHERE,
     307: _ELSEWHERE,
+}
+_CHANGES = {
     412: "has another {name} than a moment ago: ask again",
     416: "has a shorter {name} than a moment ago: ask again",
 }
@@ -136,7 +138,9 @@ def _refusal(error: Any, settings: S3Settings, name: str) -> StoreError:
     store = f"the store {address(settings)}"
     known = _REFUSALS.get(code) or _REFUSALS.get(status)
     if known is not None:
-        return StoreError(f"{store} {known.format(name=name)}")
+        return StoreError(f"{store} {known}")
+    if status in _CHANGES:
+        return ChangedError(f"{store} {_CHANGES[status].format(name=name)}")
     if status == 404 and error.operation_name in ("HeadBucket", "ListObjectsV2"):
         return StoreError(f"{store} {_NO_BUCKET}")
     if status == 404:

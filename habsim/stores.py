@@ -18,7 +18,7 @@ from typing import BinaryIO, Protocol
 from habsim import member
 from habsim.bucket import Bucket, Head
 from habsim.cycle import Cycle
-from habsim.errors import NotFoundError, StoreError
+from habsim.errors import ChangedError, NotFoundError, StoreError, UnavailableError
 from habsim.filecache import FileCache
 from habsim.metrics import Metrics
 
@@ -159,7 +159,20 @@ class BucketStore:
         return None if head is None else f"{head.size}-{head.etag}"
 
     def path(self, name: str) -> Path:
-        """Return the copy of object `name`; raises `NotFoundError` if the bucket lacks it."""
+        """Return the copy of object `name`; raises `NotFoundError` if the bucket lacks it.
+
+        After a failure the bucket is asked for versions anew: the object may have been mended since.
+        """
+        try:
+            return self._copied(name)
+        except ChangedError:
+            self.forget()
+            return self._copied(name)
+        except UnavailableError:
+            self.forget()
+            raise
+
+    def _copied(self, name: str) -> Path:
         head, tries = self._known(name), 0
 
         def fill(stream: BinaryIO) -> None:

@@ -14,11 +14,11 @@ import pytest
 from habsim.errors import BusyError, NotFoundError
 from habsim.progress import COMPLETE, ERROR, SIMULATING, Progress, ProgressBoard, Reporter
 from habsim.results import LIFETIME, Results
-from habsim.runs import PARTIAL_LIFETIME, Answer, Runs
+from habsim.runs import PASSING_LIFETIME, Answer, Runs
 from habsim.stream import events, snapshot
 
 IDENTITY = "a1b2c3d4e5f6"
-ANSWER = Answer(b'{"answer": 42}', b"picture", partial=False)
+ANSWER = Answer(b'{"answer": 42}', b"picture", partial=False, whole=True)
 
 
 def runs_in(folder: Path, slots: int = 2, patience: float = 5.0) -> Runs:
@@ -108,10 +108,10 @@ def test_a_failure_is_told_and_raised(runs: Runs) -> None:
     assert runs.answer(IDENTITY, 441, lambda reporter: ANSWER) == ANSWER.text
 
 
-def test_a_partial_answer_is_kept_for_a_minute_only(runs: Runs, tmp_path: Path) -> None:
-    runs.answer(IDENTITY, 441, lambda reporter: Answer(b"{}", b"", partial=True))
+def test_an_answer_that_lacks_members_is_kept_for_a_minute_only(runs: Runs, tmp_path: Path) -> None:
+    runs.answer(IDENTITY, 441, lambda reporter: Answer(b"{}", b"", partial=False, whole=False))
     born = (tmp_path / "results" / f"{IDENTITY}.json").stat().st_mtime
-    assert time.time() - born == pytest.approx(LIFETIME - PARTIAL_LIFETIME, abs=5)
+    assert time.time() - born == pytest.approx(LIFETIME - PASSING_LIFETIME, abs=5)
     assert runs.results.answer(IDENTITY) == b"{}"
 
 
