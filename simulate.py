@@ -33,11 +33,12 @@ from habsim.errors import (
 )
 from habsim.flight import FlightPlan
 from habsim.metrics import Metrics
+from habsim.points import paths, rounded
 from habsim.progress import SIMULATING, Reporter
 from habsim.results import LIFETIME
 from habsim.runs import Answer, Runs
 from habsim.stores import ELEVATION, Store
-from habsim.trajectory import Flown, fly, path, rounded
+from habsim.trajectory import Flown, fly
 from windfile import WindFile
 
 _FLIGHTS = 200  # single flights that a worker remembers
@@ -165,7 +166,8 @@ class Predictor:
             with forecast.held():
                 wind = self.library.wind(forecast, member)
             raised = plan.raised(float(ground.at(plan.lat, plan.lon)))
-            found = [rounded(phase) for phase in path(fly(wind, ground, raised.columns(), plan.parachute))]
+            (phases,) = paths([fly(wind, ground, raised.columns(), plan.parachute)])
+            found = [rounded(phase) for phase in phases]
             with self._flights_lock:
                 self.flights[key] = found
             self._metrics.flights.inc()
