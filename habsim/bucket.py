@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from habsim.errors import StoreError
+from habsim.errors import ChangedError, StoreError
 from habsim.s3 import AbsentError, address, connect, not_s3, translated
 from habsim.settings import S3Settings
 
@@ -106,6 +106,18 @@ class Bucket:
     def put(self, name: str, content: bytes) -> None:
         """Make `content` an object."""
         self._call("put_object", name, Body=content)
+
+    def put_if(self, name: str, content: bytes, etag: str | None) -> bool:
+        """Make `content` an object if it still has the tag `etag`, or with None if there is none yet.
+
+        Returns whether it was made; a service that does not know conditional writes makes it anyway.
+        """
+        condition = {"IfNoneMatch": "*"} if etag is None else {"IfMatch": etag}
+        try:
+            self._call("put_object", name, Body=content, **condition)
+        except (ChangedError, AbsentError):
+            return False
+        return True
 
     def delete(self, name: str) -> None:
         """Remove an object; there need not be one."""

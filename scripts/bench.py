@@ -16,10 +16,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from scripts import bench_engine, bench_error, bench_http, bench_store
+from scripts import bench_decode, bench_engine, bench_error, bench_http, bench_store
 from scripts.bench_rows import Row, print_table
 
-SECTIONS = ("engine", "http", "error")
+SECTIONS = ("engine", "http", "error", "decode")
 
 
 def main() -> None:
@@ -40,6 +40,8 @@ def main() -> None:
     rows: list[Row] = []
     if "error" in chosen:
         rows += bench_error.measure()
+    if "decode" in chosen:
+        rows += bench_decode.measure()
     if {"engine", "http"} & set(chosen):
         place = nullcontext(arguments.folder) if arguments.folder else tempfile.TemporaryDirectory()
         with place as name:

@@ -28,7 +28,7 @@ Levels = dict[float, NDArray[np.float32]]  # level in hPa: values (lat, lon)
 class Slice:
     """One instant of one member, packed as in a member file; `filled_hpa` are levels of interpolated height.
 
-    `wind` is (lat, lon, level, 2), `heights` (lat, lon, level).
+    `wind` is (lat, lon, level, 2), `heights` (lat, lon, level), or of no levels if they are not wanted.
     """
 
     source: Source
@@ -79,8 +79,8 @@ def thinned(field: Field, resolution: float) -> Field:
     return replace(field, values=field.values[::row, ::column])
 
 
-def assemble(fields: Iterable[Field]) -> Slice:
-    """Return the slice that `fields`, of one instant of one member, make up.
+def assemble(fields: Iterable[Field], heights: bool = True) -> Slice:
+    """Return the slice that `fields`, of one instant of one member, make up; with `heights`, or without.
 
     Raises `BadFileError` saying what is missing, there twice, of another instant or member, or implausible.
     """
@@ -102,15 +102,13 @@ def assemble(fields: Iterable[Field]) -> Slice:
     levels_hpa = np.array(sorted(parameters["u"], reverse=True))
     if levels_hpa.size == 0:
         raise BadFileError(f"no wind on pressure levels of {source}")
-    heights = _encoded(_heights(parameters["height"], levels_hpa, source), levels_hpa)
-    _check_upward(heights, levels_hpa, source)
-    return Slice(
-        source=source,
-        levels_hpa=levels_hpa,
-        wind=_wind(parameters["u"], parameters["v"], levels_hpa, source),
-        heights=heights,
-        filled_hpa=tuple(float(level) for level in levels_hpa if level not in parameters["height"]),
-    )
+    wind = _wind(parameters["u"], parameters["v"], levels_hpa, source)
+    if not heights:
+        return Slice(source, levels_hpa, wind, np.empty((*wind.shape[:2], 0), np.int16), ())
+    steps = _encoded(_heights(parameters["height"], levels_hpa, source), levels_hpa)
+    _check_upward(steps, levels_hpa, source)
+    filled = tuple(float(level) for level in levels_hpa if level not in parameters["height"])
+    return Slice(source, levels_hpa, wind, steps, filled)
 
 
 def stacked(slices: Iterable[Slice], count: int) -> MemberArrays:
