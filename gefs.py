@@ -154,6 +154,11 @@ class Cycles:
         if sentence != self.trouble():
             publish(self._trouble, lambda stream: stream.write(sentence.encode()))
 
+    def complete(self) -> bool:
+        """Copy one more member of the current cycle whole, if wanted; return whether there was one."""
+        forecast = self.current()
+        return forecast.store.complete(forecast.cycle)
+
     def trouble(self) -> str:
         """Return what went wrong with the last clean-up on this host, nothing if it went well."""
         try:
@@ -277,20 +282,23 @@ class DefaultStore:
 def watch(cycles: Cycles, prepare: Callable[[], None], elected: Path, period: float, stop: Event) -> None:
     """Every `period` seconds until `stop`, prepare the store and look at it, in one process of the host.
 
-    Old cycles' copies are cleared away in between.  `prepare` remakes the demo where it serves; claim
-    `elected` says which process does the work.
+    In between, old cycles' copies are cleared away, and where whole files are wanted they are copied, one
+    after the other.  `prepare` remakes the demo where it serves; claim `elected` says which process does the
+    work.
     """
     tick = min(period, _CLEANING)
     while not stop.wait(tick):
         with claim(elected) as held:
             looked = -math.inf
             while held and not stop.is_set():
+                more = False
                 try:
                     if time.monotonic() - looked >= period:
                         looked = time.monotonic()
                         prepare()
                         cycles.look()
                     cycles.clean()
+                    more = cycles.complete()
                 except (HabsimError, OSError) as error:
                     logger.warning("following the store: %s", error)
-                stop.wait(tick)
+                stop.wait(0.0 if more else tick)
