@@ -140,8 +140,8 @@ def start_watching(app: Flask) -> Event:
     settings = _settings(app)
     stop = Event()
     elected = settings.data_dir / "watcher.lock"
-    cycles, prepare = _predictor(app).cycles, app.extensions["habsim.prepare"]
-    arguments = (cycles, prepare, elected, settings.refresh_seconds, stop)
+    predictor, prepare = _predictor(app), app.extensions["habsim.prepare"]
+    arguments = (predictor.cycles, prepare, elected, settings.refresh_seconds, stop, predictor.warm)
     Thread(target=watch, args=arguments, name="watcher", daemon=True).start()
     return stop
 

@@ -279,14 +279,22 @@ class DefaultStore:
             self._demo.refresh()
 
 
-def watch(cycles: Cycles, prepare: Callable[[], None], elected: Path, period: float, stop: Event) -> None:
+def watch(
+    cycles: Cycles,
+    prepare: Callable[[], None],
+    elected: Path,
+    period: float,
+    stop: Event,
+    warm: Callable[[], None] = lambda: None,
+) -> None:
     """Every `period` seconds until `stop`, prepare the store and look at it, in one process of the host.
 
     In between, old cycles' copies are cleared away, and where whole files are wanted they are copied, one
     after the other.  `prepare` remakes the demo where it serves; claim `elected` says which process does the
-    work.
+    work.  `warm` gets a process ready for requests: each one at its start, the elected one at a new cycle.
     """
     tick = min(period, _CLEANING)
+    warmed = _warmed(cycles, warm)
     while not stop.wait(tick):
         with claim(elected) as held:
             looked = -math.inf
@@ -296,9 +304,20 @@ def watch(cycles: Cycles, prepare: Callable[[], None], elected: Path, period: fl
                     if time.monotonic() - looked >= period:
                         looked = time.monotonic()
                         prepare()
-                        cycles.look()
+                        if cycles.look()[0].cycle != warmed:
+                            warmed = _warmed(cycles, warm)
                     cycles.clean()
                     more = cycles.complete()
                 except (HabsimError, OSError) as error:
                     logger.warning("following the store: %s", error)
                 stop.wait(0.0 if more else tick)
+
+
+def _warmed(cycles: Cycles, warm: Callable[[], None]) -> Cycle | None:
+    """Return the cycle for which `warm` got this process ready, None if it could not."""
+    try:
+        warm()
+        return cycles.accepted()
+    except (HabsimError, OSError) as error:
+        logger.info("not ready yet: %s", error)
+        return None

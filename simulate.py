@@ -22,6 +22,7 @@ from habsim.answer import compose
 from habsim.arrays import Floats
 from habsim.ensemble import Ensemble
 from habsim.errors import (
+    BadFileError,
     BusyError,
     HabsimError,
     NotFoundError,
@@ -92,6 +93,21 @@ class Library:
             raise StoreError(f"no member of cycle {forecast.cycle} is left in the store: publish it again")
         return self.wind(forecast, present[0])
 
+    def fly(
+        self, forecast: Forecast, member: int, ground: Elevation, flights: Floats, parachute: bool
+    ) -> Flown:
+        """Return what becomes of `flights`, rows as of `habsim.trajectory.fly`, in the winds of `member`.
+
+        A mirror with winds that are no numbers goes: if they were damaged on the way, they come anew.
+        """
+        wind = self.wind(forecast, member)
+        try:
+            return fly(wind, ground, flights, parachute)
+        except BadFileError:
+            if wind.partly is not None:
+                forecast.store.drop(forecast.cycle.member_file(member))
+            raise
+
     def ground(self, forecast: Forecast) -> Elevation:
         """Return the ground elevation; raises `BadFileError` if it is missing or unusable."""
         tag = forecast.store.tag(ELEVATION) or ""
@@ -121,6 +137,15 @@ class Predictor:
                     raise
             time.sleep(0.5)
 
+    def warm(self) -> None:
+        """Fetch what the first ensemble of the current cycle needs of a bucket, wherever it is launched."""
+        forecast = self.cycles.current()
+        if forecast.store.remote:
+            self.library.ground(forecast)
+            begin = partial(forecast.store.begin, survey=windfile.survey)
+            with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="warm") as pool:
+                list(pool.map(begin, map(forecast.cycle.member_file, range(forecast.members))))
+
     def flight(self, forecast: Forecast, plan: FlightPlan, member: int) -> list[Floats]:
         """Return ascent, coast and descent of `plan` in `member`, points (point, 4): lat, lon, alt, time."""
         ground = self.library.ground(forecast)
@@ -129,10 +154,10 @@ class Predictor:
             found = self.flights.get(key)
         self._metrics.count_cache("predictions", hit=found is not None)
         if found is None:
-            with forecast.held():
-                wind = self.library.wind(forecast, member)
             raised = plan.raised(float(ground.at(plan.lat, plan.lon)))
-            found = [rounded(phase) for phase in path(fly(wind, ground, raised.columns(), plan.parachute))]
+            with forecast.held():
+                flown = self.library.fly(forecast, member, ground, raised.columns(), plan.parachute)
+            found = [rounded(phase) for phase in path(flown)]
             with self._flights_lock:
                 self.flights[key] = found
             self._metrics.flights.inc()
@@ -261,8 +286,8 @@ class EnsembleRun:
     def _fly(self, member: int) -> Flown | HabsimError:
         """Return the flights of one member, or why there are none."""
         try:
-            wind = self._library.wind(self._forecast, member)
-            flown = fly(wind, self._ground, self._flights[member], self._ensemble.plan.parachute)
+            parachute = self._ensemble.plan.parachute
+            flown = self._library.fly(self._forecast, member, self._ground, self._flights[member], parachute)
         except HabsimError as error:
             return error
         self._metrics.flights.inc(len(flown.status))

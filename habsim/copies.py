@@ -53,7 +53,7 @@ class Copies:
 
     def file(self, name: str, head: Head, survey: Survey) -> Path | SparseFile:
         """Return the whole copy of object `name` if there is one or it is small, else a mirror."""
-        if head.size <= _SMALL or self.whole(name, head):
+        if self.small(head) or self.whole(name, head):
             return self.copied(name, head)
         cache, copy = self._cache(name), self._mirror(name, head)
         read = partial(self._read, name, head)
@@ -77,6 +77,11 @@ class Copies:
         if tries:
             self._drop_mirrors(name)
         return path
+
+    @staticmethod
+    def small(head: Head) -> bool:
+        """Return whether an object is so small that it is copied whole when it is first needed."""
+        return head.size <= _SMALL
 
     def whole(self, name: str, head: Head) -> bool:
         """Return whether there is a whole copy of object `name`."""

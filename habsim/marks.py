@@ -31,6 +31,7 @@ class Marks:
     def __init__(self, field: Field, terrain: Terrain) -> None:
         self.field, self.terrain = field, terrain
         self._turn = 0
+        self._before: Floats | None = None  # (flight, 2): lat and lon of the launch, or of the last miss
         if field.present:
             self._columns = np.zeros(field.rows * field.columns, np.uint8)
             self.field = field._replace(wanted=self._columns.ctypes.data)
@@ -49,8 +50,11 @@ class Marks:
         """Fetch what was missed by `flights`, arrays as of the kernel."""
         missed = statuses == kernel.MISSED
         if winds is not None and self._columns.any():
-            launches, stops = flights[missed][:, [kernel.LAT, kernel.LON]], landings[missed][:, [1, 2]]
-            winds.fetch(window.columns(self.field, launches, stops, self._columns, self._turn))
+            if self._before is None:
+                self._before = flights[:, [kernel.LAT, kernel.LON]].copy()
+            before, stops = self._before[missed], landings[missed][:, [1, 2]]
+            winds.fetch(window.columns(self.field, before, stops, self._columns, self._turn))
+            self._before[missed] = stops
             self._columns[:] = 0
         if ground is not None and self._rows[:-1].any():
             row_bytes = 2 * self.terrain.columns

@@ -48,6 +48,9 @@ class Store(Protocol):
     def file(self, name: str, survey: Survey) -> Path | SparseFile:
         """Return where file `name` can be mapped from: whole, or a mirror of the pieces `survey` finds."""
 
+    def begin(self, name: str, survey: Survey) -> None:
+        """Begin the mirror of file `name`, if it is to have one and has none."""
+
     def whole(self, name: str) -> bool:
         """Return whether all of file `name` is here."""
 
@@ -106,6 +109,9 @@ class FolderStore:
     def file(self, name: str, survey: Survey) -> Path:
         """Return the path of file `name`."""
         return self.folder / name
+
+    def begin(self, name: str, survey: Survey) -> None:
+        """Do nothing: nothing is copied."""
 
     def whole(self, name: str) -> bool:
         """Return True: a folder's files are."""
@@ -195,6 +201,12 @@ class BucketStore:
         except UnavailableError:
             self.forget()
             raise
+
+    def begin(self, name: str, survey: Survey) -> None:
+        """Begin the mirror of object `name`, unless it is here whole or will be copied whole."""
+        head = self._known(name)
+        if not self._copies.small(head) and not self._copies.whole(name, head):
+            self._copies.file(name, head, survey)
 
     def whole(self, name: str) -> bool:
         """Return whether all of object `name` is here."""

@@ -11,17 +11,18 @@ from habsim.field import Field
 
 _LATS, _LONS = 1.0, 2.0  # degrees (of the equator), on each side of the cell of a launch
 _MOST_TURNED = 4.0  # how many times more degrees of longitude that may be towards the poles
-_FIRST_WAY = 2.0  # cells beyond the first place where a flight stopped; twice as many each time
+_FIRST_WAY, _MOST_WAY = 2, 8  # cells beyond where a flight stops; twice as many each time
 _GROUND = 128 << 10  # bytes of ground, on each side of a row that was missed
 
 
-def columns(field: Field, launches: Floats, stops: Floats, marked: NDArray[np.uint8], turn: int) -> Ints:
+def columns(field: Field, before: Floats, stops: Floats, marked: NDArray[np.uint8], turn: int) -> Ints:
     """Return the numbers, ascending, of the columns to fetch: those marked, and some ahead.
 
-    `launches` and `stops`, (flight, 2), are lat and lon (continuous) of the flights that missed one, for the
-    `turn`th time, from 0.  Of a flight that has not moved all around counts, else the way it was going.
+    `before` and `stops`, (flight, 2), are lat and lon (continuous) of the flights that missed one: where they
+    were launched, or missed one before, and where they did now, for the `turn`th time, from 0.  Of a flight
+    that has not moved all around counts, else the way it was going.
     """
-    begun, ended = _indices(field, launches), _indices(field, stops)
+    begun, ended = _indices(field, before), _indices(field, stops)
     way = ended - begun
     moved = np.any(way != 0.0, 1)
     cells = np.zeros((field.rows - 1, field.columns - 1), bool)
@@ -31,7 +32,8 @@ def columns(field: Field, launches: Floats, stops: Floats, marked: NDArray[np.ui
         sides = int(np.ceil(_LONS * field.columns_per_degree * min(wide, _MOST_TURNED)))
         _mark(cells, y + np.arange(-rows, rows + 1)[:, None], x + np.arange(-sides, sides + 1))
     if np.any(moved):
-        length = int(min(_FIRST_WAY * 2.0**turn * stretch[moved].max(), field.columns))
+        wide = min(float(stretch[moved].max()), _MOST_TURNED)
+        length = int(np.ceil(wide * min(_FIRST_WAY << turn, _MOST_WAY)))
         heading = way[moved] / np.abs(way[moved]).max(1, keepdims=True)
         track = ended[moved][:, None] + np.arange(length + 1.0)[:, None] * heading[:, None]
         for side in (-1.0, 0.0, 1.0):

@@ -28,18 +28,23 @@ class Fault(Enum):
     CUT = auto()  # the connection breaks in the middle
     SPOILT = auto()  # one byte in the middle is another
     REFUSED = auto()  # 503 instead
+    SHIFTED = auto()  # the bytes are those from one further on, and said to be
+    SHORT = auto()  # the second half of the bytes is not there, nor said to be
+    UNRANGED = auto()  # all of the object instead of the range
 
 
 class Front:
     """Listens on `port` and passes on to the service at port `target`.
 
-    Faults meet transfers of members (`*.npz`), refusals everything.
+    Faults meet transfers of members (`*.npz`), refusals everything.  Each answer is `pause` (s) late.
     """
 
     def __init__(self, target: int) -> None:
         self.asked: Counter[str] = Counter()  # transfers, by the object's name
         self.held = 0  # transfers stopped in the middle now
         self.struck = 0  # answers that met a fault
+        self.pause = 0.0
+        self.sent = 0  # bytes of members
         self._target = target
         self._lock = Lock()
         self._flowing = Event()
@@ -121,10 +126,14 @@ class Front:
         with self._lock:
             self.asked[name] += handler.command == "GET"
         fault = self._due(transfer)
+        sleep(self.pause)
         if fault is Fault.REFUSED:
             status, headers, body = 503, [("Content-Length", "0")], b""
         else:
-            status, headers, body = self._fetch(handler)
+            status, headers, body = self._fetch(handler, _asked(handler.headers["Range"], fault))
+        if transfer:
+            with self._lock:
+                self.sent += len(body)
         middle = len(body) // 2
         if fault is Fault.SPOILT:
             body = body[:middle] + bytes([body[middle] ^ 0xFF]) + body[middle + 1 :]
@@ -158,13 +167,18 @@ class Front:
         with self._lock:
             self.held -= 1
 
-    def _fetch(self, handler: BaseHTTPRequestHandler) -> tuple[int, list[tuple[str, str]], bytes]:
-        """Return status, headers and body of the service's answer."""
+    def _fetch(
+        self, handler: BaseHTTPRequestHandler, asked: str | None
+    ) -> tuple[int, list[tuple[str, str]], bytes]:
+        """Return status, headers and body of the service's answer to a request for the range `asked`."""
         connection = http.client.HTTPConnection("127.0.0.1", self._target, timeout=30.0)
         try:
             connection.putrequest(handler.command, handler.path, skip_host=True, skip_accept_encoding=True)
-            for header in handler.headers.items():
-                connection.putheader(*header)
+            for name, value in handler.headers.items():
+                if name.lower() != "range":
+                    connection.putheader(name, value)
+            if asked is not None:
+                connection.putheader("Range", asked)
             connection.endheaders()
             response = connection.getresponse()
             headers = [pair for pair in response.getheaders() if pair[0].lower() not in _PASSED_ON]
@@ -173,6 +187,16 @@ class Front:
             return response.status, [*headers, ("Content-Length", str(length or 0))], body
         finally:
             connection.close()
+
+
+def _asked(told: str | None, fault: Fault | None) -> str | None:
+    """Return the range that is passed on for the one `told`."""
+    if told is None or fault is Fault.UNRANGED:
+        return None
+    first, last = map(int, told.removeprefix("bytes=").split("-"))
+    if fault is Fault.SHIFTED:
+        return f"bytes={first + 1}-{last + 1}"
+    return f"bytes={first}-{(first + last) // 2 if fault is Fault.SHORT else last}"
 
 
 def _pieces(content: bytes, count: int) -> Iterator[bytes]:
