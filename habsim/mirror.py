@@ -216,11 +216,13 @@ class Mirror:
 
     def _fill(self, numbers: Ints) -> None:
         ranges = self._pieces.ranges(numbers)
-        with self._file.growing(sum(end - first for first, end in ranges)):
+        groups = np.split(numbers, np.flatnonzero(np.diff(numbers) > 1) + 1)
+        pages = sum((end - first) // _PAGE + 2 for first, end in ranges) + len(groups)  # at most
+        with self._file.growing(pages * _PAGE):
             for first, content in self._file.read(ranges):
                 self._write(first, content)
             start = _map_offset(self._file.size)
-            for group in np.split(numbers, np.flatnonzero(np.diff(numbers) > 1) + 1):
+            for group in groups:
                 self._write(start + int(group[0]), b"\1" * group.size)
 
     def _write(self, first: int, content: bytes) -> None:
