@@ -81,6 +81,9 @@ class Cycles:
         due = time.monotonic() - self._looked >= _PAUSE
         if due and (accepted is None or not store.remote):
             return self.look()[0]
+        if accepted is None and self._complaint is None:
+            with claim(self._claim, wait=True):  # the first look is under way
+                accepted = self._accepted(store)
         if accepted is None:
             raise self._complaint or StoreError(f"the store {store.address} has no cycle yet")
         return self._forecast(store, accepted)
@@ -93,7 +96,7 @@ class Cycles:
         """Look at the store now, unless this host did within ten seconds; return as `look` does."""
         stamp = self._claim.with_name("refreshed")
         try:
-            recent = time.time() - stamp.stat().st_mtime < _REFRESH_PAUSE
+            recent = abs(time.time() - stamp.stat().st_mtime) < _REFRESH_PAUSE
         except FileNotFoundError:
             recent = False
         if recent:
@@ -135,7 +138,7 @@ class Cycles:
         removed, failures = 0, []
         for name, copies in forecast.store.outdated(forecast.cycle).items():
             with claim(self._use / f"{name}.use") as unused:
-                if not unused or time.time() - (self._use / f"{name}.use").stat().st_mtime < _UNUSED:
+                if not unused or abs(time.time() - (self._use / f"{name}.use").stat().st_mtime) < _UNUSED:
                     continue
                 for copy in copies:
                     try:

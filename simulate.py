@@ -34,11 +34,12 @@ from habsim.errors import (
 from habsim.flight import FlightPlan
 from habsim.metrics import Metrics
 from habsim.openfiles import OpenFiles
+from habsim.points import paths, rounded
 from habsim.progress import SIMULATING, Reporter
 from habsim.results import LIFETIME
 from habsim.runs import Answer, Runs
 from habsim.stores import ELEVATION
-from habsim.trajectory import Flown, fly, path, rounded
+from habsim.trajectory import Flown, fly
 from windfile import WindFile
 
 _FLIGHTS = 200  # single flights that a worker remembers
@@ -157,7 +158,8 @@ class Predictor:
             raised = plan.raised(float(ground.at(plan.lat, plan.lon)))
             with forecast.held():
                 flown = self.library.fly(forecast, member, ground, raised.columns(), plan.parachute)
-            found = [rounded(phase) for phase in path(flown)]
+            (phases,) = paths([flown])
+            found = [rounded(phase) for phase in phases]
             with self._flights_lock:
                 self.flights[key] = found
             self._metrics.flights.inc()

@@ -4,10 +4,12 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from habsim import landing
 from habsim.arrays import Floats
-from habsim.trajectory import Flown, path, rounded
+from habsim.points import paths, rounded
+from habsim.trajectory import Flown
 
 
 def compose(
@@ -17,8 +19,9 @@ def compose(
 
     `members` are the flights of each member, None where there are none; at least one has some.
     """
-    joined = [(None, None) if flown is None else _joined(flown) for flown in members]
     landed = [(member, flown) for member, flown in enumerate(members) if flown is not None]
+    drawn = map(_joined, paths([flown for _, flown in landed]))
+    joined = [(None, None) if flown is None else next(drawn) for flown in members]
     numbers = np.concatenate([np.full(len(flown.lat), member) for member, flown in landed])
     lat, lon, times = (
         np.concatenate([getattr(flown, name) for _, flown in landed]) for name in ("lat", "lon", "time")
@@ -30,7 +33,7 @@ def compose(
     answer = {
         "paths": [points for points, _ in joined],
         "phases": [starts for _, starts in joined],
-        "heatmap_data": _heatmap(landed),
+        "heatmap_data": _heatmap(numbers, lat, lon),
         "request_id": identity,
         "gefs": cycle,
         "demo": demo,
@@ -41,20 +44,28 @@ def compose(
     return answer, picture
 
 
-def _joined(flown: Flown) -> tuple[Floats, list[int]]:
-    """Return the nominal flight's phases as one path, and the indices where coast and descent start."""
-    ascent, coast, descent = path(flown)
-    parts = [part for part in (ascent, coast, descent) if len(part)]
+def _joined(phases: Sequence[Floats]) -> tuple[Floats, list[int]]:
+    """Return the phases of a flight as one path, and the indices where its coast and descent start."""
+    parts = [phase for phase in phases if len(phase)]
     points = np.concatenate([parts[0], *(part[1:] for part in parts[1:])])
-    coast_start = max(len(ascent) - 1, 0)
-    return rounded(points), [coast_start, coast_start + max(len(coast) - 1, 0)]
+    ascent, coast, _ = map(len, phases)
+    coast_start = max(ascent - 1, 0)
+    return rounded(points), [coast_start, coast_start + max(coast - 1, 0)]
 
 
-def _heatmap(landed: list[tuple[int, Flown]]) -> list[list[Any]]:
-    """Return every landing with its label: nominal flights first, then the varied ones by member."""
+def _heatmap(numbers: NDArray[np.intp], lat: Floats, lon: Floats) -> list[list[Any]]:
+    """Return every landing with its label: nominal flights first, then the varied ones by member.
+
+    `numbers` are the members of the landings, each member's nominal one first.
+    """
+    places = rounded(np.stack([lat, lon, 0.0 * lat, 0.0 * lat], -1))[:, :2].tolist()
     nominal, varied = [], []
-    for member, flown in landed:
-        places = rounded(np.stack([flown.lat, flown.lon, flown.alt, flown.time], -1))[:, :2].tolist()
-        nominal.append([*places[0], f"model_{member}"])
-        varied += [[*place, f"mc_{member}_{number}"] for number, place in enumerate(places[1:])]
+    before = -1
+    for member, place in zip(numbers.tolist(), places, strict=True):
+        if member != before:
+            before, draw = member, 0
+            nominal.append([*place, f"model_{member}"])
+        else:
+            varied.append([*place, f"mc_{member}_{draw}"])
+            draw += 1
     return nominal + varied

@@ -37,6 +37,13 @@ class BadFileError(UnavailableError):
     """A file is damaged or not of the promised layout."""
 
 
+class FolderError(UnavailableError, OSError):
+    """A folder of the server's own cannot be written: an `OSError` with a sentence."""
+
+    def __str__(self) -> str:
+        return f"{self.filename} cannot be written ({self.strerror}): make room, or make the folder writable"
+
+
 class SettingsError(HabsimError):
     """The environment asks for something that does not exist."""
 

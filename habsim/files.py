@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
+from habsim.errors import FolderError
+
 PARTIAL = ".partial"  # suffix of a file that is still being written
 
 
@@ -26,7 +28,18 @@ def publish(
 
     `durable` syncs file and folder, so that the name survives a power cut only with its contents.  `check`
     is shown the temporary file when it is full, and may raise.  On any exception nothing is left behind.
+    Raises `FolderError` for what the file system refuses.
     """
+    with _translated(path):
+        _publish(path, write, durable, check)
+
+
+def _publish(
+    path: Path,
+    write: Callable[[BinaryIO], object],
+    durable: bool,
+    check: Callable[[Path], object] | None,
+) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=PARTIAL, dir=path.parent)
     try:
@@ -59,9 +72,11 @@ def claim(path: Path, wait: bool = False, shared: bool = False) -> Iterator[bool
     """Yield whether the lock on file `path` is held; it is freed on leaving.
 
     With `wait` the answer is always True, in the end.  A `shared` claim excludes only exclusive ones.
+    Raises `FolderError` where the file cannot be made.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    with _translated(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     try:
         mode = (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | (0 if wait else fcntl.LOCK_NB)
         try:
@@ -72,3 +87,14 @@ def claim(path: Path, wait: bool = False, shared: bool = False) -> Iterator[bool
             yield True
     finally:
         os.close(descriptor)
+
+
+@contextmanager
+def _translated(path: Path) -> Iterator[None]:
+    """Raise what the file system says about `path` as a `FolderError`."""
+    try:
+        yield
+    except FolderError:
+        raise
+    except OSError as error:
+        raise FolderError(error.errno, error.strerror, str(path)) from error

@@ -62,7 +62,7 @@ class ProgressBoard:
             with (self._folder / f"{identity}.json").open("rb") as stream:
                 status = os.fstat(stream.fileno())
                 version = status.st_mtime_ns
-                if version == seen or time.time() - status.st_mtime > self._lifetime:
+                if version == seen or abs(time.time() - status.st_mtime) > self._lifetime:
                     return None, version
                 return Progress(**json.load(stream)), version
         except FileNotFoundError:
@@ -75,7 +75,7 @@ class ProgressBoard:
         self._swept = time.monotonic()
         for path in self._folder.glob("*.json"):
             try:
-                if time.time() - path.stat().st_mtime > self._lifetime:
+                if abs(time.time() - path.stat().st_mtime) > self._lifetime:
                     path.unlink()
             except FileNotFoundError:
                 continue

@@ -52,7 +52,7 @@ class Results:
     def _read(self, name: str) -> bytes | None:
         path = self._folder / name
         try:
-            fresh = time.time() - path.stat().st_mtime <= LIFETIME
+            fresh = abs(time.time() - path.stat().st_mtime) <= LIFETIME
             return path.read_bytes() if fresh else None
         except FileNotFoundError:
             return None
@@ -67,7 +67,7 @@ class Results:
         room = self._capacity
         for modified, size, path in sorted(files, reverse=True):
             room -= size
-            if room < 0 or time.time() - modified > LIFETIME:
+            if room < 0 or abs(time.time() - modified) > LIFETIME:
                 path.unlink(missing_ok=True)
 
 

@@ -66,7 +66,7 @@ class Runs:
         state, version = self.board.look(identity, None)
         if state is None or state.final or self.running(identity):
             return state
-        young = time.time() - version / 1e9 < _BEGINNING
+        young = abs(time.time() - version / 1e9) < _BEGINNING
         return state if young else None
 
     def running(self, identity: str) -> bool:

@@ -1,5 +1,6 @@
-"""The S3 service and the sites of the proofs, and figures told at the end of a run."""
+"""The S3 service and the sites of the proofs, figures told at the end of a run, and no skips in CI."""
 
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -24,6 +25,13 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
         terminalreporter.section("figures")
         for sentence in config.stash[FIGURES]:
             terminalreporter.write_line(sentence)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Fail a run of continuous integration that lacked a tool for some test."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if os.environ.get("CI") and reporter is not None and reporter.stats.get("skipped"):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
 @pytest.fixture(scope="session")

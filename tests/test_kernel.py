@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from elev import Elevation
-from habsim import kernel, trajectory
+from habsim import kernel, points, trajectory
 from habsim.errors import InvalidRequestError
 from habsim.flight import FlightPlan
 from tests import exact, winds
@@ -206,12 +206,12 @@ def test_any_plan_lands_or_is_refused_by_name(week: World, changes: dict[str, An
     under = float(week.ground.at(lat, lon))
     # Slopes are up to 5 km in a cell of 111 km: a millimetre of ground for each centimetre of the position.
     assert alt == pytest.approx(under, abs=1e-3) or (alt == flight.burst and alt <= under)
-    phases = trajectory.path(end)
+    phases = points.paths([end])[0]
     assert phases[2].shape[0] >= 1
     for phase, direction in zip(phases, (1.0, 0.0, -1.0), strict=True):
         assert np.isfinite(phase).all()
-        assert np.all(np.diff(phase[:, trajectory.TIME]) >= 0.0)
-        climb = direction * np.diff(phase[:, trajectory.ALT])
+        assert np.all(np.diff(phase[:, points.TIME]) >= 0.0)
+        climb = direction * np.diff(phase[:, points.ALT])
         assert np.all(climb >= -1e-9 if direction else abs(climb) <= 1e-9)  # rounding of 50 km
-        assert np.all((phase[:, trajectory.LON] >= -180.0) & (phase[:, trajectory.LON] < 180.0))
-        assert np.all(np.abs(phase[:, trajectory.LAT]) <= 90.0)
+        assert np.all((phase[:, points.LON] >= -180.0) & (phase[:, points.LON] < 180.0))
+        assert np.all(np.abs(phase[:, points.LAT]) <= 90.0)

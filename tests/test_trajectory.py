@@ -8,7 +8,8 @@ import pytest
 from habsim.arrays import Floats
 from habsim.errors import BadFileError, OutsideForecastError
 from habsim.flight import FlightPlan
-from habsim.trajectory import ALT, LAT, LON, POINTS, TIME, fly, path, rounded
+from habsim.points import ALT, LAT, LON, POINTS, TIME, paths, rounded
+from habsim.trajectory import fly
 from tests import exact, winds
 from tests.members import SEA, elevation, exact_plan, flown, metres, plan, wind
 from tests.winds import INTERVAL, START, Grid
@@ -23,7 +24,7 @@ def rough(tmp_path_factory: pytest.TempPathFactory) -> WindFile:
 
 
 def phases(opened: WindFile, flight: FlightPlan) -> list[Floats]:
-    return path(flown(opened, flight))
+    return paths([flown(opened, flight)])[0]
 
 
 SHORT = plan(lat=44.0, coast=1800.0)
@@ -118,7 +119,7 @@ def test_a_phase_of_no_duration_is_empty_but_no_flight_is(
 
 def test_a_flight_on_the_ground_is_its_launch(rough: WindFile) -> None:
     grounded = fly(rough, elevation(np.full((2, 4), 700)), plan(alt=700.0, burst=700.0).columns(), False)
-    ascent, coast, descent = path(grounded)
+    ascent, coast, descent = paths([grounded])[0]
     assert (len(ascent), len(coast)) == (0, 0)
     assert descent.tolist() == [[0.0, 0.0, 700.0, START]]
 
@@ -198,7 +199,7 @@ def test_a_track_longer_than_the_room_for_it_is_whole(tmp_path: Path) -> None:
     around = wind(tmp_path, winds.uniform(grid, 85.0, 0.0), grid)
     end = flown(around, plan(lat=80.0, burst=15e3, coast=48 * 3600.0))
     assert len(end.track) > 512
-    ascent, coast, descent = path(end)
+    ascent, coast, descent = paths([end])[0]
     assert coast[-1, TIME] == pytest.approx(START + 3000.0 + 48 * 3600.0, abs=1e-4)
     assert descent[-1].tolist() == [end.lat[0], end.lon[0], end.alt[0], end.time[0]]
     assert POINTS <= len(ascent) + len(coast) + len(descent) - 2 <= POINTS + 4
