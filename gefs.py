@@ -9,7 +9,7 @@ import logging
 import math
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -43,7 +43,8 @@ class Forecast:
         """Keep copies of the cycle's files from being removed."""
         with claim(self.use, wait=True, shared=True):
             yield
-            self.use.touch()
+            with suppress(OSError):  # a folder that may only be read loses no file either
+                self.use.touch()
 
     def present(self) -> list[int]:
         """Return the members whose files are there."""
