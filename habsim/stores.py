@@ -171,6 +171,7 @@ class BucketStore:
         self._whole_files = whole_files
         self._copies = Copies(bucket, folder, self._capacity, metrics, self.forget, boot)
         self._heads: dict[str, tuple[float, dict[str, Head]]] = {}  # by cycle, or by name of another object
+        self._member_size = 0  # bytes, of the largest member last seen; it outlasts `forget`
         self._lock = Lock()
 
     def which(self) -> str | None:
@@ -267,20 +268,13 @@ class BucketStore:
         self._folder.mkdir(parents=True, exist_ok=True)
         volume = shutil.disk_usage(self._folder)
         held = sum(self._copies.member_sizes().values())
-        room = min(_ROOM * self._member_size(), int(_SHARE * volume.total))
+        room = min(_ROOM * self._member_size, int(_SHARE * volume.total))
         return min(max(room, self._need()), volume.free + held)
 
     def _need(self) -> int:
         """Return the bytes with which a cycle can be flown: its members whole, or what a flight needs."""
-        size = self._member_size()
+        size = self._member_size
         return self._members * (size if self._whole_files else min(size, _ENSEMBLE))
-
-    def _member_size(self) -> int:
-        """Return the size of the largest member known."""
-        with self._lock:
-            heads = [head for prefix, (_, found) in self._heads.items() if prefix.endswith("_")
-                     for head in found.values()]  # fmt: skip
-        return max((head.size for head in heads), default=0)
 
     def _known(self, name: str) -> Head:
         head = self._head(name)
@@ -298,4 +292,6 @@ class BucketStore:
             heads = self._bucket.heads(prefix)
             with self._lock:
                 self._heads[prefix] = time.monotonic(), heads
+                if cycle and heads:
+                    self._member_size = max(head.size for head in heads.values())
         return heads.get(name)

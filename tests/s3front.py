@@ -5,6 +5,7 @@ It knows objects by name, where the wire of `tests.s3server` knows bytes.
 
 import http.client
 import math
+import re
 import socket
 from collections import Counter
 from collections.abc import Iterator
@@ -30,7 +31,7 @@ class Fault(Enum):
     REFUSED = auto()  # 503 instead
     SHIFTED = auto()  # the bytes are those from one further on, and said to be
     SHORT = auto()  # the second half of the bytes is not there, nor said to be
-    UNRANGED = auto()  # all of the object instead of the range
+    UNRANGED = auto()  # the bytes are said to be all of the object
 
 
 class Front:
@@ -130,7 +131,7 @@ class Front:
         if fault is Fault.REFUSED:
             status, headers, body = 503, [("Content-Length", "0")], b""
         else:
-            status, headers, body = self._fetch(handler, _asked(handler.headers["Range"], fault))
+            status, headers, body = _misranged(fault, *self._fetch(handler))
         if transfer:
             with self._lock:
                 self.sent += len(body)
@@ -167,18 +168,13 @@ class Front:
         with self._lock:
             self.held -= 1
 
-    def _fetch(
-        self, handler: BaseHTTPRequestHandler, asked: str | None
-    ) -> tuple[int, list[tuple[str, str]], bytes]:
-        """Return status, headers and body of the service's answer to a request for the range `asked`."""
+    def _fetch(self, handler: BaseHTTPRequestHandler) -> tuple[int, list[tuple[str, str]], bytes]:
+        """Return status, headers and body of the service's answer."""
         connection = http.client.HTTPConnection("127.0.0.1", self._target, timeout=30.0)
         try:
             connection.putrequest(handler.command, handler.path, skip_host=True, skip_accept_encoding=True)
-            for name, value in handler.headers.items():
-                if name.lower() != "range":
-                    connection.putheader(name, value)
-            if asked is not None:
-                connection.putheader("Range", asked)
+            for header in handler.headers.items():
+                connection.putheader(*header)
             connection.endheaders()
             response = connection.getresponse()
             headers = [pair for pair in response.getheaders() if pair[0].lower() not in _PASSED_ON]
@@ -189,14 +185,23 @@ class Front:
             connection.close()
 
 
-def _asked(told: str | None, fault: Fault | None) -> str | None:
-    """Return the range that is passed on for the one `told`."""
-    if told is None or fault is Fault.UNRANGED:
-        return None
-    first, last = map(int, told.removeprefix("bytes=").split("-"))
+def _misranged(
+    fault: Fault | None, status: int, headers: list[tuple[str, str]], body: bytes
+) -> tuple[int, list[tuple[str, str]], bytes]:
+    """Return an answer as a service would give it that takes the range for another one."""
+    told = dict(headers)
+    if status != 206 or fault not in (Fault.SHIFTED, Fault.SHORT, Fault.UNRANGED):
+        return status, headers, body
+    first, last, size = map(int, re.findall(r"[0-9]+", told.pop("Content-Range")))
     if fault is Fault.SHIFTED:
-        return f"bytes={first + 1}-{last + 1}"
-    return f"bytes={first}-{(first + last) // 2 if fault is Fault.SHORT else last}"
+        body, told["Content-Range"] = body[1:] + b"\0", f"bytes {first + 1}-{last + 1}/{size}"
+    elif fault is Fault.SHORT:
+        body = body[: len(body) // 2]
+        told["Content-Range"] = f"bytes {first}-{first + len(body) - 1}/{size}"
+    else:
+        status = 200
+    told["Content-Length"] = str(len(body))
+    return status, list(told.items()), body
 
 
 def _pieces(content: bytes, count: int) -> Iterator[bytes]:

@@ -243,6 +243,14 @@ def test_a_cycle_needs_room_for_an_ensemble_and_whole_members_only_where_they_ar
     assert "2 members takes 4 MB" in str(known.shortage())
 
 
+def test_there_is_as_much_room_after_the_versions_are_forgotten(bucket: Bucket, tmp_path: Path) -> None:
+    known = store(bucket, tmp_path)
+    file = known.file(NAME, windfile.survey)
+    known.forget()
+    lands(WindFile.open(file))
+    assert known.shortage() is None
+
+
 def test_whole_copies_take_the_place_of_mirrors_one_after_the_other(
     bucket: Bucket, front: Front, whole: WindFile, tmp_path: Path
 ) -> None:

@@ -177,7 +177,7 @@ def test_members_replaced_while_many_ask_are_never_mixed(site: Site, tell: Calla
             for number, wind in enumerate(winds(-10.0)):
                 site.bucket.put(FIRST.member_file(number), member_file(FIRST, wind, LARGE))
                 assert not over.wait(0.3)
-                eventually(lambda: wholly_new(server), "all members new")
+            eventually(lambda: wholly_new(server), "all members new")
         finally:
             over.set()
         answered = sum(client.result() for client in asking)
@@ -288,8 +288,8 @@ def test_a_new_cycle_is_flown_by_ranges_at_once_and_old_mirrors_go(site: Site) -
 
 
 def names(site: Site) -> list[str]:
-    """Return the names of the copies."""
-    return [path.name for path in (site.data / "gefs").iterdir() if not path.name.startswith(".")]
+    """Return the names of the members' copies."""
+    return [path.name for path in (site.data / "gefs").glob("20*")]
 
 
 def flight(lat: float, lon: float, hours: float) -> dict[str, Any]:
