@@ -10,7 +10,7 @@ import lzma
 import math
 import os
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
@@ -38,6 +38,12 @@ class Elevation:
     cells: NDArray[np.int16]  # (row, col), read-only, C order
     source: str
     partly: Mirror | None = None  # where rows may be missing
+    terrain: Terrain = field(init=False)  # as the kernel takes it; good only while this object lives
+
+    def __post_init__(self) -> None:
+        rows, columns = self.cells.shape
+        present = 0 if self.partly is None else self.partly.present.ctypes.data
+        object.__setattr__(self, "terrain", Terrain(self.cells.ctypes.data, rows, columns, present))
 
     @classmethod
     def open(cls, file: Path | SparseFile) -> "Elevation":
@@ -68,13 +74,6 @@ class Elevation:
     def resolution_m(self) -> float:
         """North-south size of a cell."""
         return RADIUS * (math.tau / float(self.cells.shape[1]))
-
-    @property
-    def terrain(self) -> Terrain:
-        """The grid, as the kernel takes it; good only while this object lives."""
-        present = 0 if self.partly is None else self.partly.present.ctypes.data
-        rows, columns = self.cells.shape
-        return Terrain(self.cells.ctypes.data, rows, columns, present)
 
     def at(self, lat: ArrayLike, lon: ArrayLike) -> Floats:
         """Return the ground (m, never below 0) at `lat`, `lon` (degrees); their broadcast shape."""

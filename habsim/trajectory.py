@@ -67,7 +67,7 @@ def fly(wind: Wind, ground: Ground, flights: Floats, parachute: bool, tracked: b
     run = kernel.compile_fly()
     marks = Marks(wind.field, ground.terrain)
     count = run(marks.field, _air(), marks.terrain, rows, parachute, landings, statuses, nodes)
-    while np.any(statuses == kernel.MISSED):
+    while statuses.any() and np.any(statuses == kernel.MISSED):
         marks.fetch(wind.partly, ground.partly, rows, landings, statuses)
         count = run(marks.field, _air(), marks.terrain, rows, parachute, landings, statuses, nodes)
     if count > len(nodes):
@@ -76,13 +76,13 @@ def fly(wind: Wind, ground: Ground, flights: Floats, parachute: bool, tracked: b
     nodes = nodes[:count]
     nodes[:, 1] += wind.start
     time, lat, lon, alt = landings.T
-    if np.any(statuses == kernel.BAD_WIND):
+    if statuses.any() and np.any(statuses == kernel.BAD_WIND):
         bad = np.flatnonzero(statuses == kernel.BAD_WIND)[0]
         raise BadFileError(
             f"wind file {wind.name} holds a wind or height that is not usable near "
             f"{lat[bad]:.2f}, {float(wrap(lon[bad])):.2f} at {alt[bad]:.0f} m"
         )
-    if np.any(statuses == kernel.LEFT_FORECAST):
+    if statuses.any():
         raise outside(wind)
     return Flown(statuses, time + wind.start, lat, wrap(lon), alt, nodes)
 
