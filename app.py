@@ -130,7 +130,8 @@ def _store(
     else:
         bucket = bucket or Bucket(cast(S3Settings, settings.store))
         copies = settings.data_dir / "gefs"
-        store = BucketStore(bucket, copies, settings.members, settings.cache_bytes, metrics)
+        limit, whole = settings.cache_bytes, settings.whole_files
+        store = BucketStore(bucket, copies, settings.members, limit, metrics, whole)
     return lambda: store, lambda: None
 
 
@@ -139,8 +140,8 @@ def start_watching(app: Flask) -> Event:
     settings = _settings(app)
     stop = Event()
     elected = settings.data_dir / "watcher.lock"
-    cycles, prepare = _predictor(app).cycles, app.extensions["habsim.prepare"]
-    arguments = (cycles, prepare, elected, settings.refresh_seconds, stop)
+    predictor, prepare = _predictor(app), app.extensions["habsim.prepare"]
+    arguments = (predictor.cycles, prepare, elected, settings.refresh_seconds, stop, predictor.warm)
     Thread(target=watch, args=arguments, name="watcher", daemon=True).start()
     return stop
 
@@ -331,11 +332,16 @@ def cache_status() -> Response:
     """Return what this worker keeps open or remembers, and what this host has copied."""
     predictor = _predictor()
     names, flights = predictor.library.names(), predictor.flights
-    files = predictor.cycles.current().store.cached()
+    forecast = predictor.cycles.current()
+    files, shares = forecast.store.cached(), forecast.store.shares(forecast.cycle)
     return json_response(
         {
             "simulator_cache": {"size": len(names), "max_size": predictor.library.limit(), "entries": names},
-            "gefs_cache": {"files": len(files), "total_size_mb": round(sum(files.values()) / 1e6, 1)},
+            "gefs_cache": {
+                "files": len(files),
+                "total_size_mb": round(sum(files.values()) / 1e6, 1),
+                "present": {name: round(share, 6) for name, share in shares.items()},
+            },
             "prediction_cache": {"size": len(flights), "max_size": int(flights.maxsize)},
         }
     )

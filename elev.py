@@ -1,13 +1,16 @@
 """The ground as a file: `worldelev.npy`, mapped read-only and shared by every worker through the page cache.
 
+From a bucket, only the rows that somebody asked for are here, in a mirror.
+
 The file is an int16 array (row, col) in metres, laid out as `habsim.ground` says.  A text file of the same
 name beside it (`worldelev.txt`), where there is one, tells users where the numbers come from.
 """
 
 import lzma
 import math
+import os
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
@@ -15,11 +18,13 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import ArrayLike, NDArray
 
-from habsim import ground
+from habsim import ground, window
 from habsim.arrays import Floats
 from habsim.earth import RADIUS
 from habsim.errors import BadFileError
 from habsim.files import publish
+from habsim.mirror import Expect, Mirror, Pieces, SparseFile
+from habsim.touchdown import Terrain
 
 CELL = np.dtype("<i2")
 EMBEDDED = Path(__file__).parent / "habsim" / "embedded" / "worldelev.npy.xz"
@@ -32,18 +37,31 @@ class Elevation:
 
     cells: NDArray[np.int16]  # (row, col), read-only, C order
     source: str
+    partly: Mirror | None = None  # where rows may be missing
+    terrain: Terrain = field(init=False)  # as the kernel takes it; good only while this object lives
+
+    def __post_init__(self) -> None:
+        rows, columns = self.cells.shape
+        present = 0 if self.partly is None else self.partly.present.ctypes.data
+        object.__setattr__(self, "terrain", Terrain(self.cells.ctypes.data, rows, columns, present))
 
     @classmethod
-    def open(cls, path: Path) -> "Elevation":
-        """Return the elevation mapped from `path`.
+    def open(cls, file: Path | SparseFile) -> "Elevation":
+        """Return the elevation mapped from `file`.
 
         Raises `BadFileError` naming the file and the fault if it is missing, truncated, or not a global grid
         of int16 in C order.
         """
+        path = file if isinstance(file, Path) else file.path
         try:
-            shape, offset = _layout(path)
-            source = _source(path, shape)
-            return cls(np.asarray(np.memmap(path, CELL, "r", offset, shape)), source)
+            size = path.stat().st_size if isinstance(file, Path) else file.size
+            with path.open("rb") if isinstance(file, Path) else file.object() as stream:
+                shape, offset = _layout(stream, str(path), size)
+            if isinstance(file, Path):
+                return cls(np.asarray(np.memmap(path, CELL, "r", offset, shape)), _source(path, shape))
+            mirror = Mirror(file, _pieces(shape, offset))
+            cells = np.ndarray(shape, CELL, mirror.raw.data, offset)
+            return cls(cells, f"{file.name}, {shape[0]} x {shape[1]} cells", mirror)
         except FileNotFoundError as error:
             advice = "put one there, or make it with scripts/build_elevation.py"
             raise BadFileError(f"elevation file {path} is missing: {advice}") from error
@@ -59,7 +77,23 @@ class Elevation:
 
     def at(self, lat: ArrayLike, lon: ArrayLike) -> Floats:
         """Return the ground (m, never below 0) at `lat`, `lon` (degrees); their broadcast shape."""
+        if self.partly is not None:
+            rows = ground.rows_under(self.cells.shape, lat)
+            if not self.partly.present[rows].all():
+                marked = np.zeros(self.cells.shape[0], np.uint8)
+                marked[rows] = 1
+                self.partly.fetch(window.ground_rows(marked, self.cells.strides[0]))
         return ground.height(self.cells, lat, lon)
+
+
+def survey(stream: BinaryIO, name: str, expect: Expect) -> Pieces:
+    """Return the pieces of the elevation object in `stream`: its rows; raises `BadFileError`."""
+    size = stream.seek(0, os.SEEK_END)
+    stream.seek(0)
+    try:
+        return _pieces(*_layout(stream, name, size))
+    except (ValueError, OverflowError) as error:
+        raise BadFileError(f"elevation file {name} is damaged or truncated: {error}") from error
 
 
 def publish_embedded(target: Path) -> None:
@@ -69,11 +103,14 @@ def publish_embedded(target: Path) -> None:
         publish(target, lambda stream: shutil.copyfileobj(plain, stream))
 
 
-def _layout(path: Path) -> tuple[tuple[int, int], int]:
-    """Return the shape of the array in `path` and the byte at which it starts, both checked."""
-    with path.open("rb") as stream:
-        shape, fortran, dtype = _read_header(stream)
-        offset = stream.tell()
+def _pieces(shape: tuple[int, int], offset: int) -> Pieces:
+    return Pieces(shape[0], ((offset, CELL.itemsize * shape[1]),))
+
+
+def _layout(stream: BinaryIO, path: str, size: int) -> tuple[tuple[int, int], int]:
+    """Return the shape of the array in a file of `size` bytes and where it starts, both checked."""
+    shape, fortran, dtype = _read_header(stream)
+    offset = stream.tell()
     if dtype != CELL or fortran:
         found = f"{dtype.str!r} in {'Fortran' if fortran else 'C'} order"
         raise BadFileError(f"elevation file {path} must be int16, '<i2' in C order, not {found}")
@@ -87,7 +124,6 @@ def _layout(path: Path) -> tuple[tuple[int, int], int]:
         )
     if offset % CELL.itemsize:
         raise BadFileError(f"elevation file {path} is not aligned: its array starts at byte {offset}")
-    size = path.stat().st_size
     if size < offset + rows * cols * CELL.itemsize:
         raise BadFileError(f"elevation file {path} is truncated: {size} bytes for {rows} x {cols} cells")
     return (rows, cols), offset

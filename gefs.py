@@ -9,7 +9,7 @@ import logging
 import math
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -43,7 +43,8 @@ class Forecast:
         """Keep copies of the cycle's files from being removed."""
         with claim(self.use, wait=True, shared=True):
             yield
-            self.use.touch()
+            with suppress(OSError):  # a folder that may only be read loses no file either
+                self.use.touch()
 
     def present(self) -> list[int]:
         """Return the members whose files are there."""
@@ -156,6 +157,11 @@ class Cycles:
             logger.error("clean-up: %s", sentence)
         if sentence != self.trouble():
             publish(self._trouble, lambda stream: stream.write(sentence.encode()))
+
+    def complete(self) -> bool:
+        """Copy one more member of the current cycle whole, if wanted; return whether there was one."""
+        forecast = self.current()
+        return forecast.store.complete(forecast.cycle)
 
     def trouble(self) -> str:
         """Return what went wrong with the last clean-up on this host, nothing if it went well."""
@@ -277,23 +283,45 @@ class DefaultStore:
             self._demo.refresh()
 
 
-def watch(cycles: Cycles, prepare: Callable[[], None], elected: Path, period: float, stop: Event) -> None:
+def watch(
+    cycles: Cycles,
+    prepare: Callable[[], None],
+    elected: Path,
+    period: float,
+    stop: Event,
+    warm: Callable[[], None] = lambda: None,
+) -> None:
     """Every `period` seconds until `stop`, prepare the store and look at it, in one process of the host.
 
-    Old cycles' copies are cleared away in between.  `prepare` remakes the demo where it serves; claim
-    `elected` says which process does the work.
+    In between, old cycles' copies are cleared away, and where whole files are wanted they are copied, one
+    after the other.  `prepare` remakes the demo where it serves; claim `elected` says which process does the
+    work.  `warm` gets a process ready for requests: each one at its start, the elected one at a new cycle.
     """
     tick = min(period, _CLEANING)
+    warmed = _warmed(cycles, warm)
     while not stop.wait(tick):
         with claim(elected) as held:
             looked = -math.inf
             while held and not stop.is_set():
+                more = False
                 try:
                     if time.monotonic() - looked >= period:
                         looked = time.monotonic()
                         prepare()
-                        cycles.look()
+                        if cycles.look()[0].cycle != warmed:
+                            warmed = _warmed(cycles, warm)
                     cycles.clean()
+                    more = cycles.complete()
                 except (HabsimError, OSError) as error:
                     logger.warning("following the store: %s", error)
-                stop.wait(tick)
+                stop.wait(0.0 if more else tick)
+
+
+def _warmed(cycles: Cycles, warm: Callable[[], None]) -> Cycle | None:
+    """Return the cycle for which `warm` got this process ready, None if it could not."""
+    try:
+        warm()
+        return cycles.accepted()
+    except (HabsimError, OSError) as error:
+        logger.info("not ready yet: %s", error)
+        return None

@@ -1,21 +1,21 @@
 """Predictions: open winds, one flight, and ensembles, each computed once on a host.
 
-A run resolves the forecast once and carries it.  Open files are named by the version of the file they map,
-so they are never invalidated, only dropped when others are used more.
+A run resolves the forecast once and carries it.
 """
 
 import logging
 import math
 import time
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Hashable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from pathlib import Path
+from functools import partial
 from threading import BoundedSemaphore, Lock, Thread
-from typing import Literal, TypeVar
 
 import orjson
-from cachetools import LRUCache, TTLCache
+from cachetools import TTLCache
 
+import elev
+import windfile
 from elev import Elevation
 from gefs import Cycles, Forecast
 from habsim.answer import compose
@@ -33,23 +33,22 @@ from habsim.errors import (
 )
 from habsim.flight import FlightPlan
 from habsim.metrics import Metrics
+from habsim.openfiles import OpenFiles
 from habsim.points import paths, rounded
 from habsim.progress import SIMULATING, Reporter
 from habsim.results import LIFETIME
 from habsim.runs import Answer, Runs
-from habsim.stores import ELEVATION, Store
+from habsim.stores import ELEVATION
 from habsim.trajectory import Flown, fly
 from windfile import WindFile
 
 _FLIGHTS = 200  # single flights that a worker remembers
-_COPIES = 16  # at a time
+_AT_ONCE = 32  # members that wait for data
 _GROWN = 600.0  # s, that the files of an ensemble stay open
 _PATIENCE = 10.0  # s, that a request waits for a usable cycle
 _TOO_MANY_FAILED = 5  # members
 _TIME_LIMIT = 600.0  # s, of a run
 _BACKGROUND = 32  # runs at a time, in a worker, that no request waits for
-
-_T = TypeVar("_T")
 
 logger = logging.getLogger(__name__)
 
@@ -62,10 +61,9 @@ class Library:
         self._metrics = metrics
         self.size = size
         self.grown_size = grown_size
-        self._winds: LRUCache[tuple[str, str, str], WindFile] = LRUCache(grown_size)
-        self._grounds: LRUCache[tuple[str, str, str], Elevation] = LRUCache(2)
+        self._winds = OpenFiles(grown_size, windfile.survey, WindFile.open)
+        self._grounds = OpenFiles(2, elev.survey, Elevation.open)
         self._grown_until = -math.inf
-        self._lock = Lock()
 
     def grow(self) -> None:
         """Keep the wind files of an ensemble open for some minutes."""
@@ -77,8 +75,7 @@ class Library:
 
     def names(self) -> list[str]:
         """Return the names of the open wind files."""
-        with self._lock:
-            return sorted(wind.name for wind in self._winds.values())
+        return sorted(wind.name for wind in self._winds.all())
 
     def wind(self, forecast: Forecast, member: int) -> WindFile:
         """Return the winds of `member`; raises `NotFoundError` if the store lacks them."""
@@ -86,7 +83,9 @@ class Library:
         tag = forecast.store.tag(name)
         if tag is None:
             raise NotFoundError(f"member {member} of cycle {forecast.cycle} is not in the store")
-        return self._file("simulators", self._winds, forecast.store, name, tag, WindFile.open)
+        wind = self._winds.get(forecast.store, name, tag, partial(self._metrics.count_cache, "simulators"))
+        self._winds.shrink(self.limit())
+        return wind
 
     def first_wind(self, forecast: Forecast) -> WindFile:
         """Return the winds of the first member that is there; raises `StoreError` if none is."""
@@ -95,41 +94,25 @@ class Library:
             raise StoreError(f"no member of cycle {forecast.cycle} is left in the store: publish it again")
         return self.wind(forecast, present[0])
 
+    def fly(
+        self, forecast: Forecast, member: int, ground: Elevation, flights: Floats, parachute: bool
+    ) -> Flown:
+        """Return what becomes of `flights`, rows as of `habsim.trajectory.fly`, in the winds of `member`.
+
+        A mirror with winds that are no numbers goes: if they were damaged on the way, they come anew.
+        """
+        wind = self.wind(forecast, member)
+        try:
+            return fly(wind, ground, flights, parachute)
+        except BadFileError:
+            if wind.partly is not None:
+                forecast.store.drop(forecast.cycle.member_file(member))
+            raise
+
     def ground(self, forecast: Forecast) -> Elevation:
         """Return the ground elevation; raises `BadFileError` if it is missing or unusable."""
         tag = forecast.store.tag(ELEVATION) or ""
-        return self._file("elevation", self._grounds, forecast.store, ELEVATION, tag, Elevation.open)
-
-    def _file(
-        self,
-        kind: Literal["simulators", "elevation"],
-        files: LRUCache[tuple[str, str, str], _T],
-        store: Store,
-        name: str,
-        tag: str,
-        open_file: Callable[[Path], _T],
-    ) -> _T:
-        """Return the open file; a local copy that is bad or has just gone is made anew once."""
-        key = (store.address, name, tag)
-        with self._lock:
-            found = files.get(key)
-        if kind == "simulators":
-            self._metrics.count_cache(kind, hit=found is not None)
-        if found is None:
-            path = store.path(name)
-            try:
-                found = open_file(path)  # twice at once does no harm
-            except BadFileError as error:
-                if not store.remote:
-                    raise
-                logger.warning("copying %s again: %s", name, error)
-                store.drop(name)
-                found = open_file(store.path(name))
-            with self._lock:
-                files[key] = found
-                while len(self._winds) > self.limit():
-                    self._winds.popitem()
-        return found
+        return self._grounds.get(forecast.store, ELEVATION, tag, lambda _hit: None)
 
 
 class Predictor:
@@ -155,6 +138,15 @@ class Predictor:
                     raise
             time.sleep(0.5)
 
+    def warm(self) -> None:
+        """Fetch what the first ensemble of the current cycle needs of a bucket, wherever it is launched."""
+        forecast = self.cycles.current()
+        if forecast.store.remote:
+            self.library.ground(forecast)
+            begin = partial(forecast.store.begin, survey=windfile.survey)
+            with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="warm") as pool:
+                list(pool.map(begin, map(forecast.cycle.member_file, range(forecast.members))))
+
     def flight(self, forecast: Forecast, plan: FlightPlan, member: int) -> list[Floats]:
         """Return ascent, coast and descent of `plan` in `member`, points (point, 4): lat, lon, alt, time."""
         ground = self.library.ground(forecast)
@@ -163,10 +155,10 @@ class Predictor:
             found = self.flights.get(key)
         self._metrics.count_cache("predictions", hit=found is not None)
         if found is None:
-            with forecast.held():
-                wind = self.library.wind(forecast, member)
             raised = plan.raised(float(ground.at(plan.lat, plan.lon)))
-            (phases,) = paths([fly(wind, ground, raised.columns(), plan.parachute)])
+            with forecast.held():
+                flown = self.library.fly(forecast, member, ground, raised.columns(), plan.parachute)
+            (phases,) = paths([flown])
             found = [rounded(phase) for phase in phases]
             with self._flights_lock:
                 self.flights[key] = found
@@ -245,14 +237,14 @@ class EnsembleRun:
         self._flights = self._ensemble.flights(self._ground)
         flown: dict[int, Flown] = {}
         failed: dict[int, HabsimError] = {}
-        for member, wind in self._winds(began + _TIME_LIMIT):
-            try:
-                flown[member] = self._fly(member, wind)
-            except OutsideForecastError:
-                raise
-            except HabsimError as error:
-                logger.warning("member %d left out: %s", member, error)
-                failed[member] = error
+        for member, result in self._results(began + _TIME_LIMIT):
+            if isinstance(result, OutsideForecastError):
+                raise result
+            if isinstance(result, HabsimError):
+                logger.warning("member %d left out: %s", member, result)
+                failed[member] = result
+            else:
+                flown[member] = result
             reporter.tell(len(flown) * self.total // len(members), SIMULATING)
         partial = len(flown) + len(failed) < len(members)
         if len(failed) >= _TOO_MANY_FAILED or 2 * len(failed) > len(members):
@@ -273,26 +265,19 @@ class EnsembleRun:
         )  # fmt: skip
         return Answer(text, picture, partial, whole=len(flown) == len(members))
 
-    def _fly(self, member: int, wind: WindFile | HabsimError) -> Flown:
-        """Return the flights of one member; raises why there are none."""
-        if isinstance(wind, HabsimError):
-            raise wind
-        flown = fly(wind, self._ground, self._flights[member], self._ensemble.plan.parachute)
-        self._metrics.flights.inc(len(flown.status))
-        return flown
+    def _results(self, deadline: float) -> Iterator[tuple[int, Flown | HabsimError]]:
+        """Yield each member's flights, or why there are none, as they come, until `deadline`.
 
-    def _winds(self, deadline: float) -> Iterator[tuple[int, WindFile | HabsimError]]:
-        """Yield each member's winds, or why there are none, as they come, until `deadline`.
-
-        What has to be copied first is, many at a time; a copy that comes too late is kept for the next run.
+        Where data have to come first, many members wait for theirs at a time; those that come too late are
+        kept for the next run.
         """
         members = range(self._ensemble.members)
         if not self._forecast.store.remote:
-            yield from ((member, self._wind(member)) for member in members)
+            yield from ((member, self._fly(member)) for member in members)
             return
-        pool = ThreadPoolExecutor(_COPIES, thread_name_prefix="copy")
+        pool = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="member")
         try:
-            waiting = {pool.submit(self._wind, member): member for member in members}
+            waiting = {pool.submit(self._fly, member): member for member in members}
             for done in as_completed(waiting, timeout=deadline - time.monotonic()):
                 yield waiting[done], done.result()
         except TimeoutError:
@@ -300,8 +285,12 @@ class EnsembleRun:
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
 
-    def _wind(self, member: int) -> WindFile | HabsimError:
+    def _fly(self, member: int) -> Flown | HabsimError:
+        """Return the flights of one member, or why there are none."""
         try:
-            return self._library.wind(self._forecast, member)
+            parachute = self._ensemble.plan.parachute
+            flown = self._library.fly(self._forecast, member, self._ground, self._flights[member], parachute)
         except HabsimError as error:
             return error
+        self._metrics.flights.inc(len(flown.status))
+        return flown

@@ -11,15 +11,18 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Lock
 from typing import Any, BinaryIO
 
 from habsim.errors import ChangedError, StoreError
-from habsim.s3 import AbsentError, address, connect, not_s3, translated
+from habsim.presigned import Presigned
+from habsim.s3 import CONNECT_TIMEOUT, CONNECTIONS, AbsentError, address, connect, not_s3, translated
 from habsim.settings import S3Settings
 
 _PIECE = 1 << 20  # bytes, passed on at once
 _PART = 16 << 20  # bytes, of a multipart upload; of sizes from 8 to 64 MiB none is faster
 _UPLOADS = 4  # parts at once
+_QUICK_TRIES = 2  # to read a range the quick way, before the client finds out what is wrong
 
 logger = logging.getLogger(__name__)
 
@@ -44,7 +47,8 @@ class Bucket:
         self._settings = settings
         self._tries = tries
         self._timeout = timeout
-        self._made: tuple[int, Any] | None = None
+        self._made: tuple[int, Any, Presigned] | None = None
+        self._making = Lock()
 
     def read(self, name: str, limit: int = 1 << 20) -> bytes | None:
         """Return the content of a small object, or None where there is none.
@@ -82,6 +86,11 @@ class Bucket:
 
     def read_range(self, name: str, first: int, length: int, etag: str) -> bytes:
         """Return `length` bytes of an object from byte `first`; it must still have the tag `etag`."""
+        quick = self._connected()[1]
+        for _ in range(_QUICK_TRIES):
+            content = quick.read_range(self._key(name), first, first + length, etag)
+            if content is not None:
+                return content
         return b"".join(self._pieces(name, etag, first, first + length))
 
     def download(
@@ -193,7 +202,15 @@ class Bucket:
         return f"{prefix}/{name}" if prefix else name
 
     def _client(self) -> Any:
-        made, process = self._made, os.getpid()
-        if made is None or made[0] != process:  # sockets must not be shared with the process forked from
-            made = self._made = process, connect(self._settings, self._tries, self._timeout)
-        return made[1]
+        return self._connected()[0]
+
+    def _connected(self) -> tuple[Any, Presigned]:
+        """Return this process's client, and its quick way."""
+        with self._making:
+            made, process = self._made, os.getpid()
+            if made is None or made[0] != process:  # sockets must not be shared with the process forked from
+                client = connect(self._settings, self._tries, self._timeout)
+                timeouts = min(CONNECT_TIMEOUT, self._timeout), self._timeout
+                quick = Presigned(client, self._settings.bucket, timeouts, CONNECTIONS)
+                made = self._made = process, client, quick
+            return made[1], made[2]

@@ -4,6 +4,8 @@ A cell lies between two rows, columns, levels and times.  Level heights and wind
 longitude and time at each level, then the wind is linear in height between the two levels.  The corners of
 a cell are read once, as they lie in the file (half floats, whatever their alignment), and turned into the
 coefficients of y, x and s, the fractions of its row, column and time.
+
+Of a file that is only partly here, a map says which columns are; one that is met and missing is marked.
 """
 
 import math
@@ -12,7 +14,15 @@ from typing import NamedTuple
 import numpy as np
 
 from habsim.earth import GEOPOTENTIAL_RADIUS
-from habsim.memory import compiled, read_float64, read_int16, read_uint32, write_float64
+from habsim.memory import (
+    compiled,
+    raise_flag,
+    read_flag,
+    read_float64,
+    read_int16,
+    read_uint32,
+    write_float64,
+)
 
 NO_HEIGHTS, FLOAT_HEIGHTS, INTEGER_HEIGHTS = 0, 1, 2
 
@@ -23,13 +33,13 @@ LEAST = 1.0  # s, a step that a face would cut shorter runs past the face: its k
 U_LOW, U_HIGH, V_LOW, V_HIGH, HEIGHT_LOW, HEIGHT_HIGH = range(6)
 POLYNOMIALS_SIZE = 48
 
-NO_LAYER = -2
+NO_LAYER, NOT_HERE = -2, -3  # layers of a cell that cannot be flown through
 
 
 class Field(NamedTuple):
     """One member's winds: where the file lies in memory and what it holds.
 
-    The memory at `data`, `heights` and `level_heights` must outlive the field.
+    The memory at its addresses must outlive the field.
     """
 
     data: int  # address of the half floats (row, column, level, time, 2)
@@ -45,6 +55,8 @@ class Field(NamedTuple):
     rows_per_degree: float
     columns_per_degree: float
     slots_per_second: float
+    present: int = 0  # address of a byte a (row, column), 1 where it is here; 0 where all are
+    wanted: int = 0  # address of a byte a (row, column), set where one was missed
 
 
 class Place(NamedTuple):
@@ -91,6 +103,20 @@ def _index(field: Field, cell: Cell, level: int, corner: int) -> int:
     where = (cell.row + (corner >> 2)) * field.columns + cell.stored_column + (corner >> 1 & 1)
     stored = field.levels - 1 - level if field.downward else level
     return (where * field.levels + stored) * field.times + min(cell.slot + (corner & 1), field.times - 1)
+
+
+@compiled
+def is_here(field: Field, cell: Cell) -> bool:
+    """Return whether the four columns about `cell` are here; those missing are marked as wanted."""
+    if field.present == 0:
+        return True
+    whole = True
+    for corner in range(4):
+        where = (cell.row + (corner >> 1)) * field.columns + cell.stored_column + (corner & 1)
+        if read_flag(field.present + where) == 0:
+            raise_flag(field.wanted + where)
+            whole = False
+    return whole
 
 
 @compiled
@@ -218,10 +244,13 @@ def column_over(field: Field, lat: float, lon: float, layer: int, slot: int) -> 
 def locate(field: Field, place: Place, layer: int, nudge: float) -> Cell:
     """Return the cell of `place`; `layer` is a guess, `nudge` (m) looks up or down.
 
-    Its layer is NO_LAYER where the heights of the levels passed on the way are out of order or not finite.
+    Its layer is NO_LAYER where the heights of the levels passed on the way are out of order or not finite,
+    and NOT_HERE where a column of it is missing.
     """
     slot = min(int((place.time + LEAST) * field.slots_per_second), max(field.times - 2, 0))
     cell = column_over(field, place.lat, place.lon, layer, slot)
+    if not is_here(field, cell):
+        return Cell(cell.row, cell.column, cell.stored_column, NOT_HERE, slot)
     at = fractions(field, cell, place.lat, place.lon, place.time)
     height = geopotential(place.alt + nudge)
     low, high = -math.inf, math.inf

@@ -1,6 +1,7 @@
 """A bounded folder of immutable files, each made once for all threads and processes of the host.
 
     2025111312_07.npz                    a whole file; its time of change is that of its last use, to a minute
+    2025111312_07.mirror                 a sparse file, which its users fill; only what it has on disk counts
     .2025111312_07.npz.k3q8x0ad.partial  one being made, as long as it will be
     .locks/a3f.fill, .locks/a3f.use      claims on the files whose name has the digest a3f...
     .locks/slot-0 ... slot-15            claims of those who are making one
@@ -27,6 +28,9 @@ from habsim.files import PARTIAL, claim, publish
 _FILLS = 16  # at once, on a host
 _POLL = 0.05  # s, between looks for a free slot
 _USE = 60.0  # s, to which the time of the last use is known
+_BLOCK = 512  # bytes, in which stat(2) counts what a file has on disk
+SPARSE = ".mirror"  # suffix
+_BEGUN = 64 << 10  # bytes, more than a sparse file has on disk at first
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 logger = logging.getLogger(__name__)
@@ -74,6 +78,36 @@ class FileCache:
                         self._make(path, size, fill, check)
         return path
 
+    def begun(self, name: str, begin: Fill) -> Path:
+        """Return the path of the sparse file `name`, which `begin` makes, without data, where there is none.
+
+        It is not synced.  Raises as `get` does.
+        """
+        path = self._path(name)
+        with self._translated(name):
+            if not path.exists():
+                with claim(self._lock(name, "fill"), wait=True):
+                    if not path.exists():
+                        self._sweep(name)
+                        with self.growing(name, _BEGUN):
+                            publish(path, begin, durable=False)
+        return path
+
+    @contextmanager
+    def growing(self, name: str, size: int) -> Iterator[None]:
+        """Make room for `size` bytes more of the sparse file `name`, to be written within the block.
+
+        Raises `UnavailableError` if there is none, as for an `OSError` within the block.
+        """
+        with self._translated(name, size):
+            with claim(self.folder / ".locks" / "room", wait=True):
+                self._make_room(name, size)
+            yield
+
+    def has(self, name: str) -> bool:
+        """Return whether file `name` is there."""
+        return self._path(name).exists()
+
     @contextmanager
     def use(self, name: str) -> Iterator[None]:
         """Keep file `name`, now or soon there, from being removed for want of room."""
@@ -90,11 +124,11 @@ class FileCache:
             path.unlink(missing_ok=True)
 
     def sizes(self) -> dict[str, int]:
-        """Return the bytes of each whole file."""
-        return {path.name: status.st_size for path, status in self._files() if not _hidden(path)}
+        """Return the bytes that each file but partial ones has on disk."""
+        return {path.name: _held(path, status) for path, status in self._files() if not _hidden(path)}
 
     def total(self) -> int:
-        """Return the bytes of all whole files."""
+        """Return the bytes that all files but partial ones have on disk."""
         return sum(self.sizes().values())
 
     def _path(self, name: str) -> Path:
@@ -159,12 +193,13 @@ class FileCache:
         """Remove files, the longest unused first, until `size` bytes more are within capacity."""
         capacity = self._capacity if isinstance(self._capacity, int) else self._capacity()
         found = sorted(self._files(), key=lambda file: file[1].st_mtime_ns)
-        total = size + sum(status.st_size for _, status in found)
+        total = size + sum(_held(path, status) for path, status in found)
         for path, status in found:
             if total <= capacity or size > capacity:
                 break
-            if not _hidden(path) and path.name not in self._keep and self._remove(path):
-                total -= status.st_size
+            kept = _hidden(path) or path.name == name or path.name in self._keep
+            if not kept and self._remove(path):
+                total -= _held(path, status)
         if total > capacity:
             raise UnavailableError(
                 f"{name} ({_megabytes(size)}) does not fit into the file cache {self.folder}, which has "
@@ -219,6 +254,13 @@ class FileCache:
 
 def _hidden(path: Path) -> bool:
     return path.name.startswith(".")
+
+
+def _held(path: Path, status: os.stat_result) -> int:
+    """Return the bytes that a file has on disk; a whole one in the making has those it will have."""
+    if _hidden(path) and SPARSE not in path.suffixes:
+        return status.st_size
+    return min(status.st_size, _BLOCK * status.st_blocks)
 
 
 def _megabytes(size: int) -> str:

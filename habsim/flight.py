@@ -5,11 +5,12 @@ from math import isfinite
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from habsim import kernel
 from habsim.arrays import Floats
 from habsim.errors import InvalidRequestError
+from habsim.marks import Partly
+from habsim.touchdown import Terrain
 
 LATS = (-90.0, 90.0)
 LONS = (-180.0, 180.0)
@@ -23,8 +24,12 @@ class Ground(Protocol):
     """Ground heights, as physics needs them."""
 
     @property
-    def cells(self) -> NDArray[np.int16]:
-        """The grid, as `habsim.ground` describes it; read-only."""
+    def partly(self) -> Partly | None:
+        """What fetches rows that are missing, where any may be."""
+
+    @property
+    def terrain(self) -> Terrain:
+        """The grid, as the kernel takes it."""
 
     def at(self, lat: Floats, lon: Floats) -> Floats:
         """Return the ground (m) under positions in degrees; same shape."""

@@ -16,7 +16,14 @@ and the height is bilinear in (y - floor y, x - floor x), raised to 0 where it i
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from habsim.arrays import Floats
+from habsim.arrays import Floats, Ints
+
+
+def rows_under(shape: tuple[int, int], lat: ArrayLike) -> Ints:
+    """Return the rows, ascending, of a grid of `shape` on which the ground at `lat` (degrees) depends."""
+    rows, cols = shape
+    upper = np.unique(np.minimum(np.floor(_row(rows, cols, lat)), rows - 2.0).astype(np.int64))
+    return np.union1d(upper, upper + 1)
 
 
 def height(cells: NDArray[np.int16], lat: ArrayLike, lon: ArrayLike) -> Floats:
@@ -26,7 +33,7 @@ def height(cells: NDArray[np.int16], lat: ArrayLike, lon: ArrayLike) -> Floats:
     """
     rows, cols = cells.shape
     per_degree = cols / 360.0
-    y = np.clip(rows - 0.5 - (np.asarray(lat, float) + 90.0) * per_degree, 0.0, rows - 1.0)
+    y = _row(rows, cols, lat)
     x = (np.asarray(lon, float) + 180.0) * per_degree - 0.5
     upper = np.minimum(np.floor(y), rows - 2.0).astype(np.int64)
     left = np.floor(x).astype(np.int64)
@@ -35,3 +42,8 @@ def height(cells: NDArray[np.int16], lat: ArrayLike, lon: ArrayLike) -> Floats:
     north_row = cells[upper, west_column] * (1.0 - east) + cells[upper, east_column] * east
     south_row = cells[upper + 1, west_column] * (1.0 - east) + cells[upper + 1, east_column] * east
     return np.asarray(np.maximum(north_row * (1.0 - south) + south_row * south, 0.0))
+
+
+def _row(rows: int, cols: int, lat: ArrayLike) -> Floats:
+    """Return the fractional row of `lat`."""
+    return np.clip(rows - 0.5 - (np.asarray(lat, float) + 90.0) * (cols / 360.0), 0.0, rows - 1.0)

@@ -34,6 +34,7 @@ NODE_COLUMNS = 8  # phase, time, lat, lon, alt, and the velocity east, north, up
 LANDED = 0
 LEFT_FORECAST = 1
 BAD_WIND = 2  # a wind or level height that is not finite, or heights out of order
+MISSED = 3  # a column of the winds or a row of the ground that is not here; it is marked as wanted
 
 _LONGEST = 480.0  # s, a step; beyond it the curvature of the path inside a cell shows
 _FARTHEST_FALL = 2500.0  # m, a step under a parachute: keeps Simpson's rule for its time below 1e-6
@@ -160,6 +161,8 @@ def _phase(
             return LANDED, place, layer, count
         cell = winds.locate(field, place, layer, winds.NUDGE * (1.0 - motion.phase))
         layer = cell.layer
+        if layer == winds.NOT_HERE:
+            return MISSED, place, layer, count
         if layer == winds.NO_LAYER or not winds.load(field, cell, polynomials):
             return BAD_WIND, place, layer, count
         u, v = winds.wind(field, cell, polynomials, place.lat, place.lon, place.alt, place.time)
@@ -170,8 +173,9 @@ def _phase(
         polar = abs(place.lat) > _POLAR_LAT
         if polar:
             span = _span(field, cell, polynomials, place, motion, target, (0.0, 0.0), _POLAR_LONGEST)
-            if not step.polar_step(field, cell, polynomials, motion.coeff, place, span, path):
-                return BAD_WIND, place, layer, count
+            met = step.polar_step(field, cell, polynomials, motion.coeff, place, span, path)
+            if met != step.SOUND:
+                return MISSED if met == step.ABSENT else BAD_WIND, place, layer, count
         else:
             scale = motion.coeff / (step.DEGREE * (RADIUS + place.alt))
             rates = (v * scale, u * scale / math.cos(step.DEGREE * place.lat))
@@ -186,6 +190,8 @@ def _phase(
         s = touchdown.NOWHERE
         if motion.phase == SINKING and span.alts[2] < touchdown.HIGHEST:
             s = touchdown.touchdown(terrain, span, path, polar, place.lon)
+            if touchdown.was_missed(terrain):
+                return MISSED, place, layer, count
         if s == touchdown.NOWHERE:
             lat, lon = step.along(path, polar, 1.0, place.lon)
             place = Place(span.times[2], lat, lon, span.alts[2])
@@ -216,6 +222,8 @@ def _flight(
     if status == LANDED:
         motion = Motion(SINKING, plan[DESCENT], parachute, plan[COEFF], air, air_layers)
         grounded = place.alt <= max(touchdown.ground(terrain, place.lat, place.lon), 0.0)
+        if touchdown.was_missed(terrain):
+            return MISSED, place, count
         status, place, layer, count = _phase(
             field, terrain, motion, place, place.alt if grounded else 0.0, layer, scratch, track, count
         )
@@ -225,7 +233,7 @@ def _flight(
 def fly(
     field: Field,
     air: Floats,
-    cells: NDArray[np.int16],
+    terrain: Terrain,
     flights: Floats,
     parachute: bool,
     landings: Floats,
@@ -236,19 +244,20 @@ def fly(
 
     `flights` is (flight, FLIGHT_COLUMNS), `landings` (flight, LANDING_COLUMNS), `statuses` (flight,), `nodes`
     (row, NODE_COLUMNS), with no rows where no track is wanted; a longer track is cut.  `air` is (layer, 4):
-    base height (m), temperature (K), lapse (K/m) and density (kg/m3) of the standard atmosphere; `cells` the
-    ground, int16 (row, column) as `habsim.ground` describes.
+    base height (m), temperature (K), lapse (K/m) and density (kg/m3) of the standard atmosphere; `terrain`
+    the ground, whose flag that says if any row was missed is cleared before each flight.
 
     A flight that did not land leaves in `landings` where it stopped.  Longitudes are continuous with the
     launch.  The inputs are trusted: finite, within the limits of a flight plan, launched within the forecast.
     """
     polynomials, path = np.zeros(winds.POLYNOMIALS_SIZE), np.empty(step.PATH_SIZE)
     scratch = _Scratch(polynomials.ctypes.data, path.ctypes.data)
-    terrain = Terrain(cells.ctypes.data, cells.shape[0], cells.shape[1])
     rows = 0
     for number in range(flights.shape[0]):
         f = flights[number]
         plan = (f[0], f[1], f[2], f[3], f[4], f[5], f[6], f[7], f[8])
+        if terrain.present != 0:
+            memory.lower_flag(terrain.wanted + terrain.rows)
         track = _Track(nodes.ctypes.data, nodes.shape[0] if number == 0 else 0)
         status, place, count = _flight(
             field, terrain, air.ctypes.data, air.shape[0], plan, parachute, scratch, track
@@ -275,12 +284,11 @@ def compile_fly() -> Callable[..., int]:
 def warm_up() -> None:
     """Compile `fly`, or load it from the cache, by flying once in still air."""
     memory_block, air = np.zeros(64), np.array([[0.0, 288.15, 0.0, 1.225]])
-    cells = np.zeros((2, 4), np.int16)
-    cells.flags.writeable = False
     at = memory_block.ctypes.data
+    terrain = Terrain(at, 2, 4)
     field = Field(at, at, at, winds.NO_HEIGHTS, 1.0, False, 2, 2, 1, 2, 1 / 180, 1 / 360, 1 / 21600)
     plan = np.array([[0.0, 0.0, 0.0, 0.0, 100.0, 60.0, 5.0, 5.0, 1.0]])
     compile_fly()(
-        field, air, cells, plan, True, np.empty((1, LANDING_COLUMNS)), np.empty(1, np.int8),
+        field, air, terrain, plan, True, np.empty((1, LANDING_COLUMNS)), np.empty(1, np.int8),
         np.empty((0, NODE_COLUMNS)),
     )  # fmt: skip

@@ -45,6 +45,36 @@ def _writer(kind: ir.Type, written: types.Type) -> Callable[[int, Any], None]:
     return cast(Callable[[int, Any], None], write)
 
 
+def _flag_reader() -> Callable[[int], int]:
+    @intrinsic
+    def read(typing: Any, address: types.Type) -> Any:
+        def generate(context: Any, builder: ir.IRBuilder, signature: Any, arguments: Any) -> Any:
+            byte = ir.IntType(8)
+            where = builder.inttoptr(arguments[0], byte.as_pointer())
+            # Acquired: what was written before the flag was set is seen after it.
+            return builder.zext(builder.load_atomic(where, "acquire", 1), ir.IntType(64))
+
+        return types.int64(types.int64), generate
+
+    return cast(Callable[[int], int], read)
+
+
+def _setter(value: int) -> Callable[[int], None]:
+    @intrinsic
+    def write(typing: Any, address: types.Type) -> Any:
+        def generate(context: Any, builder: ir.IRBuilder, signature: Any, arguments: Any) -> Any:
+            byte = ir.IntType(8)
+            where = builder.inttoptr(arguments[0], byte.as_pointer())
+            builder.store(ir.Constant(byte, value), where, align=1)
+            return context.get_dummy_value()
+
+        return types.void(types.int64), generate
+
+    return cast(Callable[[int], None], write)
+
+
+read_flag = _flag_reader()
+lower_flag, raise_flag = _setter(0), _setter(1)
 read_int16 = _reader(ir.IntType(16), types.int64)
 read_uint32 = _reader(ir.IntType(32), types.uint32)
 read_float64 = _reader(ir.DoubleType(), types.float64)

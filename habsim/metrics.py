@@ -80,6 +80,7 @@ class Metrics:
         self._downloads = Counter(
             "habsim_downloads_total", "Tries to fetch a file from the store.", ["outcome"], registry=own
         )
+        self._ranges = Counter("habsim_ranges_total", "Ranges fetched from the store.", registry=own)
         self._bytes = Counter("habsim_download_bytes_total", "Bytes fetched from the store.", registry=own)
         for counter, outcomes in ((self._ensembles, EnsembleOutcome), (self._downloads, DownloadOutcome)):
             for outcome in get_args(outcomes):
@@ -111,6 +112,11 @@ class Metrics:
     def count_download(self, outcome: DownloadOutcome, size: int = 0) -> None:
         """Count one try, and the bytes it brought."""
         self._downloads.labels(outcome).inc()
+        self._bytes.inc(size)
+
+    def count_range(self, size: int) -> None:
+        """Count a range of `size` bytes that was fetched."""
+        self._ranges.inc()
         self._bytes.inc(size)
 
     def look_up(self, cycle: Callable[[], Cycle | None], active: Callable[[], int]) -> None:

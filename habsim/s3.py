@@ -14,8 +14,8 @@ from urllib.parse import urlsplit
 from habsim.errors import ChangedError, SettingsError, StoreError
 from habsim.settings import S3Settings
 
-_CONNECT_TIMEOUT = 5.0  # s
-_CONNECTIONS = 32  # kept open by a process
+CONNECT_TIMEOUT = 5.0  # s
+CONNECTIONS = 32  # kept open by a process
 
 _KEYS = "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
 _NO_BUCKET = "does not exist: create the bucket, or correct S3_BUCKET_NAME or HABSIM_STORE"
@@ -88,9 +88,9 @@ def connect(settings: S3Settings, tries: int, timeout: float) -> Any:
     config = Config(
         signature_version=UNSIGNED if settings.access_key is None else "s3v4",
         retries={"mode": "standard", "total_max_attempts": tries},
-        connect_timeout=min(_CONNECT_TIMEOUT, timeout),
+        connect_timeout=min(CONNECT_TIMEOUT, timeout),
         read_timeout=timeout,
-        max_pool_connections=_CONNECTIONS,
+        max_pool_connections=CONNECTIONS,
         ignore_configured_endpoint_urls=True,
         **({} if settings.endpoint is None else compatible),
     )

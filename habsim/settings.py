@@ -36,6 +36,7 @@ class Settings:
     queue_seconds: float = 30.0
     results_bytes: int = 512_000_000
     cache_bytes: int | None = None  # None: what suits the volume
+    whole_files: bool = False  # copy members whole in the end
     cors_origins: tuple[str, ...] = ("*",)
     password: str | None = field(default=None, repr=False)  # None: no log-in
     secret_key: str | None = field(default=None, repr=False)  # None: a random one
@@ -60,6 +61,7 @@ class Settings:
             queue_seconds=_number(environment, "HABSIM_QUEUE_SECONDS", 30, 0, 600),
             results_bytes=int(_number(environment, "HABSIM_RESULTS_BYTES", 512e6, 1e6, 1e15)),
             cache_bytes=int(_number(environment, "HABSIM_CACHE_BYTES", 0, 0, 1e15)) or None,
+            whole_files=_flag(environment, "HABSIM_WHOLE_FILES"),
             cors_origins=tuple((get("HABSIM_CORS_ORIGINS") or "*").replace(",", " ").split()),
             password=get("HABSIM_PASSWORD") or None,
             secret_key=get("SECRET_KEY") or None,
@@ -86,6 +88,13 @@ def _count(environment: Mapping[str, str], name: str, default: int, low: int, hi
     if value != int(value):
         raise SettingsError(f"{name} must be a whole number from {low} to {high}, not {value:g}")
     return int(value)
+
+
+def _flag(environment: Mapping[str, str], name: str) -> bool:
+    text = (environment.get(name) or "0").lower()
+    if text not in ("0", "1", "false", "true"):
+        raise SettingsError(f"{name} must be 1 or 0, not {text!r}")
+    return text in ("1", "true")
 
 
 def _store(environment: Mapping[str, str]) -> Path | S3Settings | None:

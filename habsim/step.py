@@ -18,6 +18,7 @@ from habsim.field import Cell, Field, Place
 from habsim.memory import compiled, read_float64, write_float64
 
 RISING, COASTING, SINKING = 0, 1, 2  # phases
+SOUND, UNSOUND, ABSENT = 0, 1, 2  # what the winds met are
 DEGREE = math.pi / 180.0
 # A path in memory: a row for lat and lon, or x, y, z: values at start and end, then their slopes by s.
 PATH_SIZE = 12
@@ -185,26 +186,28 @@ def step(
 def _polar_rates(
     field: Field, cell: Cell, polynomials: int, coeff: float, x: float, y: float, z: float, alt: float,
     time: float,
-) -> tuple[bool, float, float, float]:  # fmt: skip
-    """Return whether the winds are sound, and the velocity (1/s) of the unit vector (x, y, z)."""
+) -> tuple[int, float, float, float]:  # fmt: skip
+    """Return what the winds are (SOUND or not), and the velocity (1/s) of the unit vector (x, y, z)."""
     lat = math.atan2(z, math.hypot(x, y)) / DEGREE
     lon = math.atan2(y, x) / DEGREE
     here = winds.column_over(field, lat, lon, cell.layer, cell.slot)
-    sound = winds.load(field, here, polynomials)
+    if not winds.is_here(field, here):
+        return ABSENT, 0.0, 0.0, 0.0
+    met = SOUND if winds.load(field, here, polynomials) else UNSOUND
     u, v = winds.wind(field, here, polynomials, lat, lon, alt, time)
     scale = coeff / (RADIUS + alt)
     sin_lat, cos_lat = math.sin(DEGREE * lat), math.cos(DEGREE * lat)
     sin_lon, cos_lon = math.sin(DEGREE * lon), math.cos(DEGREE * lon)
     east, north = scale * u, scale * v
     dx, dy = -east * sin_lon - north * sin_lat * cos_lon, east * cos_lon - north * sin_lat * sin_lon
-    return sound, dx, dy, north * cos_lat
+    return met, dx, dy, north * cos_lat
 
 
 @compiled
 def polar_step(
     field: Field, cell: Cell, polynomials: int, coeff: float, place: Place, span: Span, path: int
-) -> bool:
-    """Take the step `span` with the position as a unit vector; return whether the winds met are sound.
+) -> int:
+    """Take the step `span` with the position as a unit vector; return what the winds met are (SOUND or not).
 
     Writes the rows x, y and z of `path`.  Columns are crossed in metres here: each stage looks up its own.
     """
@@ -216,11 +219,11 @@ def polar_step(
     dx = dy = dz = first_x = first_y = first_z = 0.0
     for stage in range(4):
         i = (stage + 1) // 2
-        sound, dx, dy, dz = _polar_rates(
+        met, dx, dy, dz = _polar_rates(
             field, cell, polynomials, coeff, x, y, z, span.alts[i], span.times[i]
         )  # fmt: skip
-        if not sound:
-            return False
+        if met != SOUND:
+            return met
         dx, dy, dz = dx * span.weights[i], dy * span.weights[i], dz * span.weights[i]
         if stage == 0:
             first_x, first_y, first_z = dx, dy, dz
@@ -231,7 +234,7 @@ def polar_step(
     _write_row(path, 0, start_x, start_x + sum_x / 6.0, first_x, dx)
     _write_row(path, 1, start_y, start_y + sum_y / 6.0, first_y, dy)
     _write_row(path, 2, start_z, start_z + sum_z / 6.0, first_z, dz)
-    return True
+    return SOUND
 
 
 @compiled

@@ -5,31 +5,28 @@ whichgefs             the current cycle, one line; written last, after every mem
 worldelev.npy         ground elevation
 """
 
-import hashlib
-import logging
 import re
 import shutil
 import time
-from functools import partial
 from pathlib import Path
 from threading import Lock
-from typing import BinaryIO, Protocol
+from typing import Protocol
 
-from habsim import member
 from habsim.bucket import Bucket, Head
+from habsim.copies import ELEVATION, Copies
 from habsim.cycle import Cycle
 from habsim.errors import ChangedError, NotFoundError, StoreError, UnavailableError
-from habsim.filecache import FileCache
 from habsim.metrics import Metrics
+from habsim.mirror import SparseFile, Survey
 
 WHICH = "whichgefs"
-ELEVATION = "worldelev.npy"
 
 _LASTING = 300.0  # s, for which a look at an object outside a cycle counts
 _ROOM = 30  # members, for which there is room by default
 _SHARE = 0.8  # of the volume, at most
+_ENSEMBLE = 2 << 20  # bytes of a member that a flight may need
 
-logger = logging.getLogger(__name__)
+__all__ = ["ELEVATION", "WHICH", "BucketStore", "FolderStore", "Store"]
 
 
 class Store(Protocol):
@@ -48,8 +45,20 @@ class Store(Protocol):
     def tag(self, name: str) -> str | None:
         """Return what changes whenever file `name` does, or None where there is no such file."""
 
-    def path(self, name: str) -> Path:
-        """Return where file `name` can be mapped from, copied if need be."""
+    def file(self, name: str, survey: Survey) -> Path | SparseFile:
+        """Return where file `name` can be mapped from: whole, or a mirror of the pieces `survey` finds."""
+
+    def begin(self, name: str, survey: Survey) -> None:
+        """Begin the mirror of file `name`, if it is to have one and has none."""
+
+    def whole(self, name: str) -> bool:
+        """Return whether all of file `name` is here."""
+
+    def shares(self, cycle: Cycle) -> dict[str, float]:
+        """Return how much of each member of `cycle` is here, from 0 to 1, by name."""
+
+    def complete(self, cycle: Cycle) -> bool:
+        """Copy the next member of `cycle` that is to be here whole; return whether there was one."""
 
     def drop(self, name: str) -> None:
         """Remove the local copy of file `name`, which is bad."""
@@ -97,9 +106,24 @@ class FolderStore:
             return None
         return f"{status.st_size}-{status.st_mtime_ns}"
 
-    def path(self, name: str) -> Path:
+    def file(self, name: str, survey: Survey) -> Path:
         """Return the path of file `name`."""
         return self.folder / name
+
+    def begin(self, name: str, survey: Survey) -> None:
+        """Do nothing: nothing is copied."""
+
+    def whole(self, name: str) -> bool:
+        """Return True: a folder's files are."""
+        return True
+
+    def shares(self, cycle: Cycle) -> dict[str, float]:
+        """Return nothing: nothing is copied."""
+        return {}
+
+    def complete(self, cycle: Cycle) -> bool:
+        """Return False: nothing is copied."""
+        return False
 
     def drop(self, name: str) -> None:
         """Do nothing: what is published is not ours to remove."""
@@ -120,27 +144,34 @@ class FolderStore:
 
 
 class BucketStore:
-    """A store in an S3-compatible bucket; files are copied to `folder` when they are first needed.
+    """A store in an S3-compatible bucket, copied to `folder` as far as it is needed.
 
-    A copy is named by the version of its object, so that no copy is ever out of date.  Copies of members are
-    bounded by `capacity` bytes, or by what suits the volume; elevation stays.
+    Copies of members are bounded by `capacity` bytes, or by what suits the volume.  With `whole_files`,
+    members are in the end copied whole; until then, and without, by ranges as flights need them.
     """
 
     remote = True
     demo = False
 
     def __init__(
-        self, bucket: Bucket, folder: Path, members: int, capacity: int | None, metrics: Metrics
+        self,
+        bucket: Bucket,
+        folder: Path,
+        members: int,
+        capacity: int | None,
+        metrics: Metrics,
+        whole_files: bool = False,
+        boot: str | None = None,
     ) -> None:
-        self._metrics = metrics
         self.address = bucket.address
         self._bucket = bucket
         self._members = members
         self._configured = capacity
         self._folder = folder
-        self._copies = FileCache(folder, self._capacity)
-        self._grounds = FileCache(folder / "elevation", 1 << 50)
+        self._whole_files = whole_files
+        self._copies = Copies(bucket, folder, self._capacity, metrics, self.forget, boot)
         self._heads: dict[str, tuple[float, dict[str, Head]]] = {}  # by cycle, or by name of another object
+        self._member_size = 0  # bytes, of the largest member last seen; it outlasts `forget`
         self._lock = Lock()
 
     def which(self) -> str | None:
@@ -158,43 +189,59 @@ class BucketStore:
         head = self._head(name)
         return None if head is None else f"{head.size}-{head.etag}"
 
-    def path(self, name: str) -> Path:
+    def file(self, name: str, survey: Survey) -> Path | SparseFile:
         """Return the copy of object `name`; raises `NotFoundError` if the bucket lacks it.
 
         After a failure the bucket is asked for versions anew: the object may have been mended since.
         """
         try:
-            return self._copied(name)
+            return self._copies.file(name, self._known(name), survey)
         except ChangedError:
             self.forget()
-            return self._copied(name)
+            return self._copies.file(name, self._known(name), survey)
         except UnavailableError:
             self.forget()
             raise
 
-    def _copied(self, name: str) -> Path:
-        head, tries = self._known(name), 0
+    def begin(self, name: str, survey: Survey) -> None:
+        """Begin the mirror of object `name`, unless it is here whole or will be copied whole."""
+        head = self._known(name)
+        if not self._copies.small(head) and not self._copies.whole(name, head):
+            self._copies.file(name, head, survey)
 
-        def fill(stream: BinaryIO) -> None:
-            nonlocal tries
-            tries += 1
-            self._download(name, head, stream)
+    def whole(self, name: str) -> bool:
+        """Return whether all of object `name` is here."""
+        head = self._head(name)
+        return head is not None and self._copies.whole(name, head)
 
-        path = self._cache(name).get(self._copy(name, head), head.size, fill, partial(_check, name))
-        self._metrics.count_cache("files", hit=tries == 0)
-        return path
+    def shares(self, cycle: Cycle) -> dict[str, float]:
+        """Return how much of each member of `cycle` is here, from 0 to 1, by name."""
+        heads = {name: self._head(name) for name in map(cycle.member_file, range(self._members))}
+        return {name: self._copies.share(name, head) for name, head in heads.items() if head is not None}
+
+    def complete(self, cycle: Cycle) -> bool:
+        """Copy the next member of `cycle` that is to be here whole; return whether there was one."""
+        for name in map(cycle.member_file, range(self._members if self._whole_files else 0)):
+            if not self.whole(name):
+                self.copied(name)
+                return True
+        return False
+
+    def copied(self, name: str) -> Path:
+        """Return the whole copy of object `name`, made if need be."""
+        return self._copies.copied(name, self._known(name))
 
     def drop(self, name: str) -> None:
         """Remove the copy of object `name`, which is bad or of no more use."""
-        self._cache(name).drop(self._copy(name, self._known(name)))
+        self._copies.drop(name, self._known(name))
 
     def cached(self) -> dict[str, int]:
-        """Return the names and sizes (bytes) of the copies."""
-        return self._copies.sizes() | self._grounds.sizes()
+        """Return the names of the copies and what each has on disk (bytes)."""
+        return self._copies.sizes()
 
     def shortage(self) -> str | None:
-        """Return why a whole cycle does not fit beside others, or None if it does."""
-        need, room = self._members * self._member_size(), self._capacity()
+        """Return why what a cycle needs does not fit, or None if it does."""
+        need, room = self._need(), self._capacity()
         if need <= room:
             return None
         return (
@@ -205,25 +252,14 @@ class BucketStore:
     def outdated(self, cycle: Cycle) -> dict[str, list[str]]:
         """Return the copies that belong to other cycles, by the cycle's name."""
         others: dict[str, list[str]] = {}
-        for copy in self._copies.sizes():
+        for copy in self._copies.member_sizes():
             if not copy.startswith(f"{cycle}_"):
                 others.setdefault(copy[:10], []).append(copy)
         return others
 
     def remove(self, copy: str) -> None:
         """Remove a copy by its own name."""
-        self._copies.drop(copy)
-
-    def _download(self, name: str, head: Head, stream: BinaryIO) -> None:
-        began = time.monotonic()
-        try:
-            self._bucket.download(name, head, stream)
-        except StoreError:
-            self._metrics.count_download("failed")
-            raise
-        self._metrics.count_download("done", head.size)
-        seconds = time.monotonic() - began
-        logger.info("copied %s from the store: %.1f MB in %.1f s", name, head.size / 1e6, seconds)
+        self._copies.remove(copy)
 
     def _capacity(self) -> int:
         """Return the bytes that copies may take: as set, else 30 members within 80 % of the volume."""
@@ -231,24 +267,14 @@ class BucketStore:
             return self._configured
         self._folder.mkdir(parents=True, exist_ok=True)
         volume = shutil.disk_usage(self._folder)
-        held = self._copies.total()
-        room = min(_ROOM * self._member_size(), int(_SHARE * volume.total))
-        return min(max(room, self._members * self._member_size()), volume.free + held)
+        held = sum(self._copies.member_sizes().values())
+        room = min(_ROOM * self._member_size, int(_SHARE * volume.total))
+        return min(max(room, self._need()), volume.free + held)
 
-    def _member_size(self) -> int:
-        """Return the size of the largest member known."""
-        with self._lock:
-            heads = [head for prefix, (_, found) in self._heads.items() if prefix.endswith("_")
-                     for head in found.values()]  # fmt: skip
-        return max((head.size for head in heads), default=0)
-
-    def _cache(self, name: str) -> FileCache:
-        return self._grounds if name == ELEVATION else self._copies
-
-    def _copy(self, name: str, head: Head) -> str:
-        stem, suffix = name.rsplit(".", 1)
-        version = hashlib.sha256(f"{self.address} {head.etag}".encode()).hexdigest()[:12]
-        return f"{stem}.{version}.{suffix}"
+    def _need(self) -> int:
+        """Return the bytes with which a cycle can be flown: its members whole, or what a flight needs."""
+        size = self._member_size
+        return self._members * (size if self._whole_files else min(size, _ENSEMBLE))
 
     def _known(self, name: str) -> Head:
         head = self._head(name)
@@ -266,12 +292,6 @@ class BucketStore:
             heads = self._bucket.heads(prefix)
             with self._lock:
                 self._heads[prefix] = time.monotonic(), heads
+                if cycle and heads:
+                    self._member_size = max(head.size for head in heads.values())
         return heads.get(name)
-
-
-def _check(name: str, path: Path) -> None:
-    """Raise `BadFileError` unless the copy at `path` is a whole, undamaged file of its kind."""
-    if name.endswith(".npz"):
-        with path.open("rb") as stream:
-            member.parse(stream, name)
-            member.verify(stream, name)

@@ -7,7 +7,7 @@ vertex is where a ridge may be grazed, and nothing between two looks can be miss
 import math
 from typing import NamedTuple
 
-from habsim.memory import compiled, read_int16
+from habsim.memory import compiled, raise_flag, read_flag, read_int16
 from habsim.step import Span, along, altitude
 
 HIGHEST = 9000.0  # m, above which no ground is looked for
@@ -24,6 +24,8 @@ class Terrain(NamedTuple):
     cells: int  # address of int16 (row, column), m
     rows: int
     columns: int
+    present: int = 0  # address of a byte a row, 1 where it is here; 0 where all are
+    wanted: int = 0  # address of a byte a row, set where one was missed, and one more, set if any was
 
 
 @compiled
@@ -45,6 +47,23 @@ def _cell(terrain: Terrain, row: int, column: int) -> int:
 
 
 @compiled
+def _expect(terrain: Terrain, first: int, last: int) -> None:
+    """Mark those of the rows `first` to `last` that are not here: what is made of them counts for nothing."""
+    if terrain.present == 0:
+        return
+    for row in range(min(max(first, 0), terrain.rows - 1), min(max(last, 0), terrain.rows - 1) + 1):
+        if read_flag(terrain.present + row) == 0:
+            raise_flag(terrain.wanted + row)
+            raise_flag(terrain.wanted + terrain.rows)
+
+
+@compiled
+def was_missed(terrain: Terrain) -> bool:
+    """Return whether ground that is not here was looked at."""
+    return terrain.present != 0 and read_flag(terrain.wanted + terrain.rows) != 0
+
+
+@compiled
 def ground(terrain: Terrain, lat: float, lon: float) -> float:
     """Return the bilinear ground (m), not clamped at the sea."""
     y, x = _index(terrain, lat, lon)
@@ -53,6 +72,7 @@ def ground(terrain: Terrain, lat: float, lon: float) -> float:
     y -= row
     x -= column
     column %= terrain.columns
+    _expect(terrain, row, row + 1)
     north = (1.0 - x) * _cell(terrain, row, column) + x * _cell(terrain, row, column + 1)
     south = (1.0 - x) * _cell(terrain, row + 1, column) + x * _cell(terrain, row + 1, column + 1)
     return (1.0 - y) * north + y * south
@@ -65,7 +85,9 @@ def _highest(terrain: Terrain, y0: float, x0: float, y1: float, x1: float) -> in
     west = math.floor(min(x0, x1))
     width = math.floor(max(x0, x1)) + 2 - west
     west %= terrain.columns
-    for row in range(math.floor(min(y0, y1)), math.floor(max(y0, y1)) + 2):
+    first, last = math.floor(min(y0, y1)), math.floor(max(y0, y1)) + 1
+    _expect(terrain, first, last)
+    for row in range(first, last + 1):
         for column in range(west, west + width):
             highest = max(highest, _cell(terrain, row, column))
     return highest

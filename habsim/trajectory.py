@@ -14,6 +14,7 @@ from habsim.earth import wrap
 from habsim.errors import BadFileError, OutsideForecastError
 from habsim.field import Field
 from habsim.flight import Ground
+from habsim.marks import Marks, Partly
 
 _ROWS = 512  # of a track, at first; a longer flight is flown again with room enough
 
@@ -23,6 +24,10 @@ class Wind(Protocol):
 
     name: str
     field: Field
+
+    @property
+    def partly(self) -> Partly | None:
+        """What fetches columns that are missing, where any may be."""
 
     @property
     def start(self) -> float:
@@ -48,6 +53,7 @@ class Flown:
 def fly(wind: Wind, ground: Ground, flights: Floats, parachute: bool, tracked: bool = True) -> Flown:
     """Fly the rows of `flights`, kernel columns with Unix times, above `ground`.
 
+    What is missing of files that are only partly here is fetched on the way.
     Raises `OutsideForecastError` if a launch lies outside the forecast, or any flight leaves it, and
     `BadFileError` if winds met are not finite.
     """
@@ -59,20 +65,24 @@ def fly(wind: Wind, ground: Ground, flights: Floats, parachute: bool, tracked: b
     statuses = np.empty(len(rows), np.int8)
     nodes = np.empty((_ROWS if tracked else 0, kernel.NODE_COLUMNS))
     run = kernel.compile_fly()
-    count = run(wind.field, _air(), ground.cells, rows, parachute, landings, statuses, nodes)
+    marks = Marks(wind.field, ground.terrain)
+    count = run(marks.field, _air(), marks.terrain, rows, parachute, landings, statuses, nodes)
+    while statuses.any() and np.any(statuses == kernel.MISSED):
+        marks.fetch(wind.partly, ground.partly, rows, landings, statuses)
+        count = run(marks.field, _air(), marks.terrain, rows, parachute, landings, statuses, nodes)
     if count > len(nodes):
         nodes = np.empty((count, kernel.NODE_COLUMNS))
-        run(wind.field, _air(), ground.cells, rows[:1], parachute, landings[:1], statuses[:1], nodes)
+        run(marks.field, _air(), marks.terrain, rows[:1], parachute, landings[:1], statuses[:1], nodes)
     nodes = nodes[:count]
     nodes[:, 1] += wind.start
     time, lat, lon, alt = landings.T
-    if np.any(statuses == kernel.BAD_WIND):
+    if statuses.any() and np.any(statuses == kernel.BAD_WIND):
         bad = np.flatnonzero(statuses == kernel.BAD_WIND)[0]
         raise BadFileError(
             f"wind file {wind.name} holds a wind or height that is not usable near "
             f"{lat[bad]:.2f}, {float(wrap(lon[bad])):.2f} at {alt[bad]:.0f} m"
         )
-    if np.any(statuses == kernel.LEFT_FORECAST):
+    if statuses.any():
         raise outside(wind)
     return Flown(statuses, time + wind.start, lat, wrap(lon), alt, nodes)
 

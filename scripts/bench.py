@@ -1,8 +1,9 @@
-"""Measures HABSIM: the engine, a server over HTTP, and the integrator's error against the exact one.
+"""Measures HABSIM: the engine, a server over HTTP, a cold one, and the integrator's error.
 
     python scripts/bench.py                              # all; writes 6.5 GB and removes them
     python scripts/bench.py engine --members 3 --times 9  # 130 MB
     python scripts/bench.py http --folder /big/store     # made there once, kept and used again
+    python scripts/bench.py cold --folder /big/store     # over a bucket 30 ms away; copies 6.5 GB, too
 
 Full size are 21 members of 1 degree, 19 levels and 65 times: 308 MiB each, 463 MiB with --heights.  Every
 figure is the median of five.  `loop` is what a fixed loop took meanwhile: compare runs only where it agrees.
@@ -16,10 +17,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from scripts import bench_decode, bench_engine, bench_error, bench_http, bench_store
+from scripts import bench_cold, bench_decode, bench_engine, bench_error, bench_http, bench_store
 from scripts.bench_rows import Row, print_table
 
-SECTIONS = ("engine", "http", "error", "decode")
+SECTIONS = ("engine", "http", "cold", "error", "decode")
 
 
 def main() -> None:
@@ -42,7 +43,7 @@ def main() -> None:
         rows += bench_error.measure()
     if "decode" in chosen:
         rows += bench_decode.measure()
-    if {"engine", "http"} & set(chosen):
+    if {"engine", "http", "cold"} & set(chosen):
         place = nullcontext(arguments.folder) if arguments.folder else tempfile.TemporaryDirectory()
         with place as name:
             folder = Path(name)
@@ -51,6 +52,8 @@ def main() -> None:
                 rows += bench_engine.measure(folder)
             if "http" in chosen:
                 rows += bench_http.measure(folder, arguments.workers)
+            if "cold" in chosen:
+                rows += bench_cold.measure(folder, arguments.workers)
     print_table(rows)
 
 

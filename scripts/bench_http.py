@@ -33,9 +33,10 @@ def measure(folder: Path, workers: int) -> list[Row]:
     """Return how a server of `workers` processes over the store `folder` answers."""
     forget(folder)
     members = len(files(folder))
-    with tempfile.TemporaryDirectory() as data, _server(folder, members, workers, Path(data)) as (port, pid):
-        (cold,) = _series(port, _sites(0, 1), 1)
-        _series(port, _sites(1, SITES), 4)  # touches their pages, by flights that rise a metre less
+    store = {"HABSIM_STORE": str(folder)}
+    with tempfile.TemporaryDirectory() as data, server(store, members, workers, Path(data)) as (port, pid):
+        (cold,) = series(port, sites(0, 1), 1)
+        series(port, sites(1, SITES), 4)  # touches their pages, by flights that rise a metre less
         rows = [Row("first ensemble, page cache cold", 1e3 * cold, "ms")]
         for clients in (1, 8):
             rows += _row(port, clients)
@@ -48,9 +49,9 @@ def _row(port: int, clients: int) -> list[Row]:
     latencies, rates, loops = [], [], []
     for number in range(REPEATS):
         loops.append(loop())
-        sites = _sites(1, SITES, equil=30_000.0 + number + 10 * clients)
+        paths = sites(1, SITES, equil=30_000.0 + number + 10 * clients)
         began = time.perf_counter()
-        latencies += _series(port, sites, clients)
+        latencies += series(port, paths, clients)
         rates.append(SITES / (time.perf_counter() - began))
     name = f"/sim/spaceshot, {clients} client{'s' if clients > 1 else ''}"
     late = f"95 % within {1e3 * float(np.quantile(latencies, 0.95)):.3g} ms"
@@ -61,22 +62,22 @@ def _row(port: int, clients: int) -> list[Row]:
     ]
 
 
-def _sites(seed: int, count: int, equil: float = 29_999.0) -> list[str]:
-    """Return the paths of `count` requests at random sites."""
+def sites(seed: int, count: int, equil: float = 29_999.0, eqtime: float = 0.0) -> list[str]:
+    """Return the paths of `count` requests at random sites, for flights that float `eqtime` hours."""
     random = np.random.default_rng(seed)
     places = zip(random.uniform(-60, 60, count), random.uniform(-180, 180, count), strict=True)
     flight = {
         "timestamp": CYCLE.time + 7 * 3600.0,
         "alt": 0,
         "equil": equil,
-        "eqtime": 0,
+        "eqtime": eqtime,
         "asc": 5,
         "desc": 5,
     }
     return [f"/sim/spaceshot?{urlencode({**flight, 'lat': lat, 'lon': lon})}" for lat, lon in places]
 
 
-def _series(port: int, paths: list[str], clients: int) -> list[float]:
+def series(port: int, paths: list[str], clients: int) -> list[float]:
     """Return the seconds that each request took, `clients` at a time over connections of their own."""
 
     def ask(path: str) -> float:
@@ -111,13 +112,13 @@ def _peak(pid: int) -> int:
 
 
 @contextmanager
-def _server(store: Path, members: int, workers: int, data: Path) -> Iterator[tuple[int, int]]:
-    """Yield the port and the process of a server over `store`, ready to answer."""
+def server(store: dict[str, str], members: int, workers: int, data: Path) -> Iterator[tuple[int, int]]:
+    """Yield the port and the process of a server over the store that settings name, ready to answer."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = int(probe.getsockname()[1])
     settings = {
-        "HABSIM_STORE": str(store),
+        **store,
         "HABSIM_MEMBERS": str(members),
         "HABSIM_DATA_DIR": str(data),
         "WEB_CONCURRENCY": str(workers),
@@ -126,20 +127,20 @@ def _server(store: Path, members: int, workers: int, data: Path) -> Iterator[tup
     }
     command = [sys.executable, "-m", "gunicorn", "--config", "gunicorn_config.py", "app:app"]
     with (data / "server.log").open("w+") as log:
-        server = subprocess.Popen(command, cwd=ROOT, env={**os.environ, **settings}, stderr=log, stdout=log)
+        process = subprocess.Popen(command, cwd=ROOT, env={**os.environ, **settings}, stderr=log, stdout=log)
         try:
-            _wait(server, port, data / "server.log")
-            yield port, server.pid
+            _wait(process, port, data / "server.log")
+            yield port, process.pid
         finally:
-            server.terminate()
-            server.wait(30)
+            process.terminate()
+            process.wait(30)
 
 
-def _wait(server: subprocess.Popen[bytes], port: int, log: Path) -> None:
+def _wait(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
     """Return when the server is ready; raises `RuntimeError` with its log if it does not get there."""
     deadline = time.monotonic() + _PATIENCE
     state = "no answer"
-    while server.poll() is None and time.monotonic() < deadline:
+    while process.poll() is None and time.monotonic() < deadline:
         try:
             with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=10)) as connection:
                 connection.request("GET", "/ready")

@@ -5,6 +5,7 @@ It knows objects by name, where the wire of `tests.s3server` knows bytes.
 
 import http.client
 import math
+import re
 import socket
 from collections import Counter
 from collections.abc import Iterator
@@ -28,18 +29,23 @@ class Fault(Enum):
     CUT = auto()  # the connection breaks in the middle
     SPOILT = auto()  # one byte in the middle is another
     REFUSED = auto()  # 503 instead
+    SHIFTED = auto()  # the bytes are those from one further on, and said to be
+    SHORT = auto()  # the second half of the bytes is not there, nor said to be
+    UNRANGED = auto()  # the bytes are said to be all of the object
 
 
 class Front:
     """Listens on `port` and passes on to the service at port `target`.
 
-    Faults meet transfers of members (`*.npz`), refusals everything.
+    Faults meet transfers of members (`*.npz`), refusals everything.  Each answer is `pause` (s) late.
     """
 
     def __init__(self, target: int) -> None:
         self.asked: Counter[str] = Counter()  # transfers, by the object's name
         self.held = 0  # transfers stopped in the middle now
         self.struck = 0  # answers that met a fault
+        self.pause = 0.0
+        self.sent = 0  # bytes of members
         self._target = target
         self._lock = Lock()
         self._flowing = Event()
@@ -121,10 +127,14 @@ class Front:
         with self._lock:
             self.asked[name] += handler.command == "GET"
         fault = self._due(transfer)
+        sleep(self.pause)
         if fault is Fault.REFUSED:
             status, headers, body = 503, [("Content-Length", "0")], b""
         else:
-            status, headers, body = self._fetch(handler)
+            status, headers, body = _misranged(fault, *self._fetch(handler))
+        if transfer:
+            with self._lock:
+                self.sent += len(body)
         middle = len(body) // 2
         if fault is Fault.SPOILT:
             body = body[:middle] + bytes([body[middle] ^ 0xFF]) + body[middle + 1 :]
@@ -173,6 +183,25 @@ class Front:
             return response.status, [*headers, ("Content-Length", str(length or 0))], body
         finally:
             connection.close()
+
+
+def _misranged(
+    fault: Fault | None, status: int, headers: list[tuple[str, str]], body: bytes
+) -> tuple[int, list[tuple[str, str]], bytes]:
+    """Return an answer as a service would give it that takes the range for another one."""
+    told = dict(headers)
+    if status != 206 or fault not in (Fault.SHIFTED, Fault.SHORT, Fault.UNRANGED):
+        return status, headers, body
+    first, last, size = map(int, re.findall(r"[0-9]+", told.pop("Content-Range")))
+    if fault is Fault.SHIFTED:
+        body, told["Content-Range"] = body[1:] + b"\0", f"bytes {first + 1}-{last + 1}/{size}"
+    elif fault is Fault.SHORT:
+        body = body[: len(body) // 2]
+        told["Content-Range"] = f"bytes {first}-{first + len(body) - 1}/{size}"
+    else:
+        status = 200
+    told["Content-Length"] = str(len(body))
+    return status, list(told.items()), body
 
 
 def _pieces(content: bytes, count: int) -> Iterator[bytes]:

@@ -139,7 +139,7 @@ def test_every_flight_has_a_status_of_its_own(tmp_path: Path) -> None:
     landings, statuses = np.full((4, kernel.LANDING_COLUMNS), np.nan), np.full(4, 9, np.int8)
     air = np.array([[0.0, 288.15, -6.5e-3, 1.225]])
     nodes = np.empty((0, kernel.NODE_COLUMNS))
-    kernel.compile_fly()(opened.field, air, SEA.cells, rows, False, landings, statuses, nodes)
+    kernel.compile_fly()(opened.field, air, SEA.terrain, rows, False, landings, statuses, nodes)
     assert statuses.tolist() == [kernel.LANDED, kernel.LEFT_FORECAST, kernel.BAD_WIND, kernel.LANDED]
     assert landings[1, 0] == pytest.approx(opened.end - opened.start)
     assert np.isfinite(landings).all()

@@ -29,7 +29,7 @@ pytestmark = pytest.mark.proof
 
 KILLS = 20
 CLIENTS = 4
-SMALL_DISK, LARGE_DISK = "4m", "64m"  # less and more than the 10 MB of a cycle
+SMALL_DISK, LARGE_DISK = "200k", "64m"  # less and more than what an ensemble takes
 DISTRESS = ("does not fit", "has room for", "is full", "cannot be written")
 
 

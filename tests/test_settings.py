@@ -27,6 +27,7 @@ def test_an_empty_environment_has_every_default() -> None:
     assert default.results_bytes == 512_000_000
     assert default.cors_origins == ("*",)
     assert default.cache_bytes is None
+    assert not default.whole_files
     assert default.password is None
     assert default.secret_key is None
     assert default.proxies == 0
@@ -52,6 +53,7 @@ def test_an_empty_environment_has_every_default() -> None:
         "HABSIM_RESULTS_BYTES",
         "HABSIM_CORS_ORIGINS",
         "HABSIM_CACHE_BYTES",
+        "HABSIM_WHOLE_FILES",
         "HABSIM_PASSWORD",
         "HABSIM_PROXIES",
         "SECRET_KEY",
@@ -70,6 +72,8 @@ def test_every_variable_is_heard() -> None:
     assert settings(HABSIM_QUEUE_SECONDS="0").queue_seconds == 0
     assert settings(HABSIM_RESULTS_BYTES="1000000").results_bytes == 1_000_000
     assert settings(HABSIM_CACHE_BYTES="1e9").cache_bytes == 1_000_000_000
+    assert settings(HABSIM_WHOLE_FILES="1").whole_files
+    assert not settings(HABSIM_WHOLE_FILES="0").whole_files
     assert settings(HABSIM_PASSWORD="pass word").password == "pass word"
     assert settings(SECRET_KEY="key").secret_key == "key"
     assert settings(HABSIM_PROXIES="1").proxies == 1
