@@ -15,7 +15,7 @@ from gunicorn.http.errors import ParseException
 from gunicorn.workers.gthread import ThreadWorker
 
 import app
-from habsim import kernel, logs, metrics
+from habsim import kernel, kernelcache, logs, metrics
 
 
 class Worker(ThreadWorker):  # type: ignore[misc]  # Gunicorn has no types
@@ -65,6 +65,7 @@ raw_env = [f"{metrics.VARIABLE}={metrics.folder()}"]
 
 def on_starting(server: Any) -> None:
     """Compile the kernel before the workers are forked, so that they share it."""
+    kernelcache.keep_in(server.app.wsgi().extensions["habsim.settings"].data_dir / "kernels")
     kernel.warm_up()
 
 

@@ -18,7 +18,7 @@ import elev
 import windfile
 from elev import Elevation
 from gefs import Cycles, Forecast
-from habsim.answer import compose
+from habsim.answer import check_enough, compose
 from habsim.arrays import Floats
 from habsim.ensemble import Ensemble
 from habsim.errors import (
@@ -29,7 +29,6 @@ from habsim.errors import (
     OutsideForecastError,
     StoreError,
     TimeLimitError,
-    UnavailableError,
 )
 from habsim.flight import FlightPlan
 from habsim.metrics import Metrics
@@ -46,7 +45,6 @@ _FLIGHTS = 200  # single flights that a worker remembers
 _AT_ONCE = 32  # members that wait for data
 _GROWN = 600.0  # s, that the files of an ensemble stay open
 _PATIENCE = 10.0  # s, that a request waits for a usable cycle
-_TOO_MANY_FAILED = 5  # members
 _TIME_LIMIT = 600.0  # s, of a run
 _BACKGROUND = 32  # runs at a time, in a worker, that no request waits for
 
@@ -247,12 +245,7 @@ class EnsembleRun:
                 flown[member] = result
             reporter.tell(len(flown) * self.total // len(members), SIMULATING)
         partial = len(flown) + len(failed) < len(members)
-        if len(failed) >= _TOO_MANY_FAILED or 2 * len(failed) > len(members):
-            first = next(iter(failed.values()))
-            raise UnavailableError(
-                f"{len(failed)} of {len(members)} members of cycle {self._forecast.cycle} "
-                f"cannot be used: {first}"
-            )
+        check_enough(failed, len(members), str(self._forecast.cycle))
         if not flown:
             raise TimeLimitError(f"no member's winds arrived within {_TIME_LIMIT:g} s: ask again")
         cycle, demo = str(self._forecast.cycle), self._forecast.store.demo

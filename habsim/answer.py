@@ -1,6 +1,6 @@
 """An ensemble's answer, made of the flights of its members."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -8,8 +8,18 @@ from numpy.typing import NDArray
 
 from habsim import landing
 from habsim.arrays import Floats
+from habsim.errors import HabsimError, UnavailableError
 from habsim.points import paths, rounded
 from habsim.trajectory import Flown
+
+_TOO_MANY_FAILED = 5  # members
+
+
+def check_enough(failed: Mapping[int, HabsimError], members: int, cycle: str) -> None:
+    """Raise `UnavailableError` if too many of the members cannot be used; `failed` says why, by member."""
+    if len(failed) >= _TOO_MANY_FAILED or 2 * len(failed) > members:
+        first = next(iter(failed.values()))
+        raise UnavailableError(f"{len(failed)} of {members} members of cycle {cycle} cannot be used: {first}")
 
 
 def compose(

@@ -8,6 +8,7 @@ then steps of minutes are right to centimetres.
 import hashlib
 import inspect
 import math
+import sys
 from collections.abc import Callable
 from functools import cache
 from typing import NamedTuple, cast
@@ -270,14 +271,20 @@ def fly(
     return rows
 
 
+def digest() -> str:
+    """Return 12 hex digits that say all the sources of what is compiled."""
+    modules = (sys.modules[__name__], earth, memory, winds, step, touchdown)
+    sources = "".join(inspect.getsource(module) for module in modules)
+    return hashlib.sha256(sources.encode()).hexdigest()[:12]
+
+
 @cache
 def compile_fly() -> Callable[..., int]:
     """Return `fly` compiled; a process's first call compiles it (seconds) or loads it from Numba's cache.
 
     The cache looks at the date of this file alone, so the name it files under says what all the sources say.
     """
-    sources = "".join(inspect.getsource(module) for module in (earth, memory, winds, step, touchdown))
-    fly.__qualname__ = f"fly_{hashlib.sha256(sources.encode()).hexdigest()[:12]}"
+    fly.__qualname__ = f"fly_{digest()}"
     return cast(Callable[..., int], njit(nogil=True, cache=True, error_model="numpy")(fly))
 
 

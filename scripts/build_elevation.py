@@ -162,7 +162,10 @@ class Tile:
         k = self.finer
         window = Window(0, first * k, self.cols * k, (last - first) * k)
         with rasterio.open(self.path) as file:
-            fine = np.ma.masked_invalid(file.read(1, window=window, masked=True).astype(np.float32))
+            bands = file.read(
+                [1], window=window, masked=True
+            )  # a bare 1 has rasterio set a shape: NumPy 2.5 warns
+            fine = np.ma.masked_invalid(bands[0].astype(np.float32))
         blocks = np.maximum(fine, 0).reshape(last - first, k, self.cols, k)
         return np.ma.filled(np.rint(blocks.mean(axis=(1, 3))), MISSING).astype(CELL)
 

@@ -18,8 +18,6 @@ from tests import exact
 from tests.winds import INTERVAL, START, Grid
 from windfile import WindFile
 
-Cells = NDArray[np.int16]
-
 
 def saved(
     path: Path,

@@ -1,6 +1,6 @@
 """Imports point down: app -> simulate -> windfile, elev, gefs -> habsim; siblings never meet.
 
-Scripts use the two lower floors and one another; a benchmark may also use the exact integrator of the tests.
+Scripts use the two lower floors and one another; benchmarks and the soak may also use the tests.
 """
 
 import ast
@@ -29,7 +29,7 @@ def modules() -> list[Path]:
 
 
 def room(module: Path) -> str:
-    if module.name.startswith("bench"):
+    if module.name.startswith(("bench", "soak")):
         return "scripts.bench"
     return module.with_suffix("").parts[0]
 

@@ -15,11 +15,9 @@ from tests.proofs import (
     Server,
     Site,
     check_ensemble,
-    check_flight,
+    check_some_flight,
     ensemble,
-    landing,
     question,
-    winds,
 )
 
 pytestmark = pytest.mark.proof
@@ -74,9 +72,5 @@ def ask(server: Server, client: int, over: Event, seen: Counter[str]) -> int:
         else:
             answer = server.ask("/sim/singlezpb", {**parameters, "model": count % 6})
             assert answer.status == 200, answer.body
-            end = answer.json()[-1][-1][1]
-            u = min(
-                (winds(u)[count % 6] for u in WINDS.values()), key=lambda u: abs(landing(parameters, u) - end)
-            )
-            check_flight(answer.json(), parameters, u)
+            check_some_flight(answer.json(), parameters, count % 6, WINDS.values())
     raise AssertionError
