@@ -37,6 +37,20 @@ def unit_vectors(lat: Floats, lon: Floats) -> Floats:
     return np.stack([np.cos(phi) * np.cos(lam), np.cos(phi) * np.sin(lam), np.sin(phi)], -1)
 
 
+def way(start: tuple[float, float], end: tuple[float, float]) -> tuple[float, float]:
+    """Return distance (m) and initial bearing (degrees, from north eastward) of a great circle.
+
+    `start` and `end` are (lat, lon) in degrees.  The bearing is 0 where there is no way.
+    """
+    (lat0, lon0), (lat1, lon1) = np.radians(start), np.radians(end)
+    turn = lon1 - lon0
+    north = np.cos(lat0) * np.sin(lat1) - np.sin(lat0) * np.cos(lat1) * np.cos(turn)
+    east = np.cos(lat1) * np.sin(turn)
+    along = np.sin(lat0) * np.sin(lat1) + np.cos(lat0) * np.cos(lat1) * np.cos(turn)
+    distance = RADIUS * np.arctan2(np.hypot(north, east), along)
+    return float(distance), float(np.degrees(np.arctan2(east, north)) % 360.0)
+
+
 def lat_lon(vectors: Floats) -> tuple[Floats, Floats]:
     """Return (lat, lon) in degrees of `vectors`, shape S + (3,); they need not have length 1."""
     x, y, z = vectors[..., 0], vectors[..., 1], vectors[..., 2]

@@ -5,7 +5,7 @@ from math import isfinite
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from habsim import kernel
 from habsim.arrays import Floats
@@ -26,7 +26,7 @@ class Ground(Protocol):
     def cells(self) -> NDArray[np.int16]:
         """The grid, as `habsim.ground` describes it; read-only."""
 
-    def at(self, lat: Floats, lon: Floats) -> Floats:
+    def at(self, lat: ArrayLike, lon: ArrayLike) -> Floats:
         """Return the ground (m) under positions in degrees; same shape."""
 
 
