@@ -72,10 +72,10 @@ function seconds(sd) {
   return sd < 90 ? `${Math.round(sd)}\u00a0s` : `${Math.round(sd / 60)}\u00a0min`;
 }
 
-/** Return "23.7 km², holds 96 % of the simulated landings". */
+/** Return "23.7 km², 96 % of simulated landings". */
 export const areaFact = ({ area_km2: size, share }, system) => [
   measure(size, "area", system),
-  `holds ${percent(share)} of the simulated landings`,
+  `${percent(share)} of simulated landings`,
 ];
 
 /** Return how many members and variations landed. */

@@ -69,5 +69,8 @@ export function duration(seconds) {
   return hours ? `${hours}\u00a0h ${minutes % 60}\u00a0min` : `${minutes}\u00a0min`;
 }
 
-/** Return an age in seconds, as roughly as people say it: "11 h", "40 min". */
-export const age = (seconds) => (seconds < 5400 ? `${Math.round(seconds / 60)}\u00a0min` : `${Math.round(seconds / 3600)}\u00a0h`);
+/** Return an age in seconds, as roughly as people say it: "40 min", "11 h", "5 days". */
+export function age(seconds) {
+  if (seconds < 5400) return `${Math.round(seconds / 60)}\u00a0min`;
+  return seconds < 3 * 86400 ? `${Math.round(seconds / 3600)}\u00a0h` : `${Math.round(seconds / 86400)}\u00a0days`;
+}
