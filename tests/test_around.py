@@ -138,7 +138,8 @@ def test_an_unknown_ensemble_is_not_found(client: FlaskClient) -> None:
 
 
 def test_too_many_vertices_and_too_many_bytes_are_refused(client: FlaskClient, identity: str) -> None:
-    ring = [[0, 0], *[[1, 1]] * 10_000, [0, 0]]
+    middle: Ring = [[1, 1]]
+    ring: Ring = [[0, 0], *middle * 10_000, [0, 0]]
     body = {"request_id": identity, "geometry": polygon(ring)}
     assert "10000 vertices" in refusal(client, body)
     assert str(LARGEST) in refusal(client, b" " * (LARGEST + 1), 413)

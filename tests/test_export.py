@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from habsim import export
+from habsim.export_scene import rfc3339
 
 T0 = 1795543200  # 2026-11-24T18:00:00Z
 NAMESPACES = {"k": "http://www.opengis.net/kml/2.2", "gx": "http://www.google.com/kml/ext/2.2"}
@@ -191,7 +192,7 @@ def test_a_full_csv_has_member_variation_altitude_and_time_of_each_landing() -> 
         ("mc_2_13", "2", "13"),
     ]
     assert (found[2]["altitude_m"], float(found[2]["unix_time"])) == ("30.0", T0 + 7300.5)
-    assert found[3]["time_utc"] == export.rfc3339(T0 + 9100)
+    assert found[3]["time_utc"] == rfc3339(T0 + 9100)
 
 
 def test_a_track_has_a_time_and_a_place_for_every_point() -> None:

@@ -1,4 +1,4 @@
-"""The page's files: one edition, kept for ever, compressed, under a strict policy; tiles; what the page is told."""
+"""The page's files: one edition, kept for ever, compressed, strict policy; tiles; what the page is told."""
 
 import gzip
 import re
