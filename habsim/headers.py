@@ -62,7 +62,7 @@ def compress(app: Flask) -> None:
 def protect(app: Flask, private: bool, proxies: int, online_layers: bool = False) -> None:
     """Have `app` send security headers, refuse large bodies and believe that many proxies before it.
 
-    No answer of a `private` server is kept by caches, unless it says so itself as files do.
+    No answer of a `private` server is kept by caches; files that say so are by browsers, by none between.
     """
 
     ours = policy(online_layers)
@@ -75,6 +75,9 @@ def protect(app: Flask, private: bool, proxies: int, online_layers: bool = False
             response.headers.setdefault("Strict-Transport-Security", f"max-age={_YEAR}")
         if private:
             response.headers.setdefault("Cache-Control", "no-store")
+            if response.cache_control.public:
+                response.cache_control.public = False
+                response.cache_control.private = True
         elif response.is_json:
             response.headers.setdefault("Cache-Control", "no-cache")
         return response

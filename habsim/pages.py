@@ -134,9 +134,11 @@ def _kept(folder: Path, name: str) -> Response:
     It is read whole: what is streamed is not compressed for every browser.
     """
     path = safe_join(str(folder), name)
-    if path is None or not Path(path).is_file():
+    try:
+        content = Path(path or folder).read_bytes()
+    except (OSError, ValueError):  # not there, a folder, or what can be no name: too long, with a null
         abort(404)
-    kind = _TYPES.get(Path(path).suffix) or mimetypes.guess_type(path)[0]
-    response = Response(Path(path).read_bytes(), mimetype=kind or "application/octet-stream")
+    kind = _TYPES.get(Path(name).suffix) or mimetypes.guess_type(name)[0]
+    response = Response(content, mimetype=kind or "application/octet-stream")
     response.headers["Cache-Control"] = _FOREVER
     return response

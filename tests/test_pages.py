@@ -82,6 +82,9 @@ def test_another_edition_and_what_is_no_file_of_the_page_are_not_there(client: F
         f"{edition}/index.html",
         f"{edition}/../app.py",
         f"{edition}/nothing.js",
+        f"{edition}/{'long' * 100}",
+        f"{edition}/a%00b",
+        f"{edition}/vendor",
     ):
         assert "see /docs" in error(client, f"/page/{name}", {}, 404)
     for name in ("basemap/base.mbtiles", "login.html", "docs.html"):
@@ -178,6 +181,16 @@ def test_the_gate_is_before_all_of_it(store: Path, tmp_path: Path, route: str) -
     assert client.get(route).status_code == 403
     assert client.get(f"/page/{digest(WEB)}/app.js").status_code == 403
     assert client.post("/sim/inside", json={}).status_code == 403
+
+
+def test_behind_the_gate_files_and_tiles_are_kept_by_browsers_only(store: Path, tmp_path: Path) -> None:
+    client = application(store, tmp_path, password=SECRET).test_client()
+    for address in (f"/page/{digest(WEB)}/app.js", "/tiles/base/0/0/0.pbf"):
+        response = client.get(address, headers={"Authorization": f"Bearer {SECRET}"})
+        assert response.status_code == 200
+        assert response.cache_control.private
+        assert not response.cache_control.public
+        assert response.cache_control.max_age
 
 
 def directives(policy: str) -> dict[str, list[str]]:
