@@ -214,6 +214,6 @@ test("a balloon is where its path says", () => {
 });
 
 test("the sentence says where, when and how sure", () => {
-  const words = sentence(ensemble(ANSWER), { lat: 10, lon: 179.9 }, "UTC", "metric").map(([text]) => text).join("");
-  assert.equal(words, "Expect it 65.7\u00a0km east (090°) of the launch, around 00:04 (UTC): the 90\u00a0% area is 90.0\u00a0km².");
+  const words = sentence(ensemble(ANSWER), { lat: 10, lon: 179.9 }, "Firebaugh", "UTC", "metric").map(([text]) => text).join("");
+  assert.equal(words, "Expect it 65.7\u00a0km east (090°) of the launch, near Firebaugh, around 00:04 (UTC): the 90\u00a0% area is 90.0\u00a0km².");
 });

@@ -7,6 +7,7 @@ import { explain } from "./failures.js";
 import { ensemble, single } from "./flown.js";
 import { limitWriter, markProblems, offerMembers, wireForm, zoneOf } from "./form.js";
 import { showForecast, showServer, watchConnection, wireTheme } from "./header.js";
+import { offerLayers } from "./layers.js";
 import { follower } from "./live.js";
 import { openMap } from "./mapping.js";
 import { keep, notify, say, withdraw } from "./notices.js";
@@ -52,15 +53,16 @@ const live = follower(
   (asked, error) => fail(error, asked.state),
 );
 const form = wireForm(change, (kind) => run(kind ?? state.run));
-let dark = false;
-const map = openMap(byId("map"), config, {
+let map = Promise.resolve(null);
+const dark = wireTheme(async (isDark) => (await map)?.setDark(isDark));
+map = openMap(byId("map"), {
+  dark,
+  centre: { lat: state.lat, lon: state.lon },
+  google: config.google,
+  online: config.online_layers,
   clicked: (place) => move(place, true),
   moved: move,
-  notice: (sentence) => notify("map", "warning", sentence),
-});
-wireTheme(async (isDark) => {
-  dark = isDark;
-  (await map)?.setDark(dark);
+  notice: (sentence) => notify("map", "warning", sentence, { strong: "Map." }),
 });
 
 /** Return what tells one question from another. */
@@ -195,7 +197,10 @@ function redraw() {
   if (!shown) return;
   const { flown, launches, chosen: launch } = shown;
   const asked = { ...shown.state, units: state.units, zone: state.zone };
-  showResults({ flown, state: asked, zone: zone(), question: question(asked) }, () => around.draw(map, flown));
+  showResults({ flown, state: asked, zone: zone(), question: question(asked), near: around.near(flown) }, {
+    draw: () => around.draw(map, flown),
+    zoom: () => view.zoom(),
+  });
   slider.show(flown.flights, zone(), state.units);
   strip(launches, launch, shown.asked);
   around.detail(flown, asked, () => shown?.flown === flown, redraw);
@@ -266,7 +271,13 @@ byId("units").addEventListener("click", () => {
 });
 document.documentElement.dataset.ready = "true";
 look();
-map.then((found) => found && view.use(found));
+map.then((found) => {
+  document.documentElement.dataset.map = found ? "drawn" : "none";
+  byId("layers").hidden = found === null;
+  if (found === null) return;
+  offerLayers(found);
+  view.use(found);
+});
 await lookAtForecast();
 greet();
 setInterval(lookAtForecast, LOOK);

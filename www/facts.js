@@ -28,8 +28,8 @@ export function way(from, to, system) {
   return `${measure(far, "distance", system)} ${wind(degrees)} (${shown}°)`;
 }
 
-/** Return the sentence a recovery team acts on, as [text, strong] pieces. */
-export function sentence(flown, launch, zone, system) {
+/** Return the sentence a recovery team acts on, as [text, strong] pieces; `near` is a town's name or null. */
+export function sentence(flown, launch, near, zone, system) {
   const point = target(flown);
   const where = way(launch, point, system);
   const pieces = [
@@ -37,6 +37,7 @@ export function sentence(flown, launch, zone, system) {
     [where, true],
     [where === "at the launch" ? "" : " of the launch", false],
   ];
+  if (near) pieces.push([", near ", false], [near, true]);
   const when = `${clock(point.time, zone)} (${offsetName(point.time, zone)})`;
   if (flown.facts === null) {
     pieces.push([", at ", false], [when, true], [". One run does not say how sure that is: run the ensemble.", false]);

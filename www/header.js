@@ -17,6 +17,7 @@ export function wireTheme(changed) {
   function show() {
     const dark = chosen ? chosen === "dark" : system.matches;
     if (chosen) document.documentElement.dataset.theme = chosen;
+    document.documentElement.toggleAttribute("data-dark", dark);
     button.textContent = dark ? "Light" : "Dark";
     changed(dark);
     return dark;

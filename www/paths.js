@@ -71,6 +71,12 @@ export function launchLabels(launches, chosen, write) {
 export const balloons = (places) =>
   collection(places.map(({ lat, lon, phase }, index) => point(lat, lon, { phase, control: index === 0 })).reverse());
 
+/** Return the bounds of where it lands. */
+export function landingBounds(flown) {
+  const ends = flown.flights.map((flight) => ({ ...flight, points: flight.points.slice(-1) }));
+  return bounds([{ ...flown, flights: ends }]);
+}
+
 /** Return the bounds {south, west, north, east} of all flights and landings. */
 export function bounds(flowns) {
   const box = { south: 90, west: Infinity, north: -90, east: -Infinity };

@@ -15,16 +15,16 @@ export const moveCursor = (time, alt) => cursor?.(time, alt);
 /**
  * Show what was flown.
  *
- * `shown` is {flown, state (what was asked), zone, question}; `draw` starts the drawing of an
- * area.
+ * `shown` is {flown, state (what was asked), zone, question, near: a town's name or null}; `acts` has `draw()`, which starts the
+ * drawing of an area or clears it, and `zoom()`, which shows the landing on the map.
  */
-export function showResults({ flown, state, zone, question }, draw) {
+export function showResults({ flown, state, zone, question, near }, acts) {
   const { units: system } = state;
   const launch = { lat: state.lat, lon: state.lon };
-  const pieces = sentence(flown, launch, zone, system);
+  const pieces = sentence(flown, launch, near, zone, system);
   byId("sentence").replaceChildren(...pieces.map(([text, strong]) => (strong ? element("b", {}, text) : text)));
   byId("answer").hidden = false;
-  showFacts(flown, state, zone, draw);
+  showFacts(flown, state, zone, acts);
   const members = flown.flights.length;
   byId("caveat").textContent = flown.facts ? CAVEAT(members) : "";
   byId("caveat").hidden = !flown.facts;
@@ -50,7 +50,7 @@ export function showWinds(flown, column, system) {
   byId("wind-chart").replaceChildren(windChart(flown.flights, column, system));
 }
 
-function showFacts(flown, state, zone, draw) {
+function showFacts(flown, state, zone, { draw, zoom }) {
   const { units: system } = state;
   const point = target(flown);
   const list = byId("facts");
@@ -61,7 +61,7 @@ function showFacts(flown, state, zone, draw) {
   const small = (text) => element("small", {}, text);
   const line = (text) => element("small", { class: "line" }, text);
   const found = [
-    fact(flown.facts ? "Most likely point" : "Landing point", "point", ...pointFact(point, flown.demo)),
+    fact(flown.facts ? "Most likely point" : "Landing point", "point", ...pointFact(point, flown.demo, zoom)),
     fact("Lands at", "time", landingTime(point.time, state.timestamp, zone), line(afterLaunch(flown))),
   ];
   if (flown.facts) {
@@ -80,14 +80,16 @@ function showFacts(flown, state, zone, draw) {
     const [members, varied] = landed(flown, state.num_perturbations);
     found.push(fact("Landed", "landed", members, " ", small(varied)));
   }
+  const focused = list.contains(document.activeElement) ? document.activeElement.id : null;
   list.replaceChildren(...found);
+  if (focused) byId(focused)?.focus();
 }
 
-function pointFact(point, demo) {
+function pointFact(point, demo, zoom) {
   const text = decimal(point);
   const button = element("button", { type: "button", id: "copy-point" }, "Copy");
   button.addEventListener("click", () => copy(text, button, say));
-  const actions = [button];
+  const actions = [button, element("button", { type: "button", id: "zoom-landing", click: zoom }, "Show on the map")];
   if (!demo) {
     const [lat, lon] = [point.lat.toFixed(5), point.lon.toFixed(5)];
     const maps = `https://www.google.com/maps/search/?api=1&query=${lat},${lon}`;

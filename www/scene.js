@@ -1,6 +1,6 @@
 /** What the map shows: the launch, paths, landings, areas, heat, where the balloons are now. */
 
-import { areaShapes, balloons, bounds, landingPoints, launchLabels, pathLines } from "./paths.js";
+import { areaShapes, balloons, bounds, landingBounds, landingPoints, launchLabels, pathLines } from "./paths.js";
 
 /** Return what draws on `map`, which may come later: until then, and without one, nothing is drawn. */
 export function scene() {
@@ -19,12 +19,19 @@ export function scene() {
     map.setLayer("launches", launchLabels(launches ?? [], chosen, write));
   }
 
+  /** Look at all that was flown. */
+  function fit() {
+    if (!map || !last) return;
+    map.fit(bounds(last.launches ? last.launches.flatMap(({ flown }) => flown ?? []) : [last.flown]));
+  }
+
   return {
     /** Draw on `found` from now on. */
     use(found) {
       map = found;
       if (launch) map.setLaunch(launch);
       draw();
+      fit();
     },
     /** Put the pin at {lat, lon}; `look` moves the map there. */
     setLaunch(place, look = false) {
@@ -36,7 +43,11 @@ export function scene() {
     show(shown, look) {
       last = shown;
       draw();
-      if (look && map) map.fit(bounds(shown.launches ? shown.launches.flatMap(({ flown }) => flown ?? []) : [shown.flown]));
+      if (look) fit();
+    },
+    /** Look at the landings only. */
+    zoom() {
+      if (last) map?.fit(landingBounds(last.flown));
     },
     /** Draw the balloons at their places. */
     showBalloons(places) {

@@ -16,10 +16,12 @@ export function surroundings() {
   let siteZone = "UTC";
   let looking = null;
   let named = null; // the town that was chosen, if any
+  const towns = new WeakMap(); // what was flown -> the name of the town near its landing, or null
   const grounds = new WeakMap(); // what was flown -> the ground's height at its landing, or null
   const columns = new WeakMap(); // what was flown -> the winds over its launch, or null
   let waiting = 0;
   let drawn = null; // the area, a GeoJSON polygon
+  let inside = ""; // what is said about it
 
   const near = ({ lat, lon }) => `lat=${lat}&lon=${lon}`;
 
@@ -33,8 +35,15 @@ export function surroundings() {
     }
   }
 
+  /** Say `text` about the area, now and whenever the facts are shown anew. */
+  function tellInside(text) {
+    inside = text;
+    showInside(text, drawn !== null);
+  }
+
   return {
     zone: () => siteZone,
+    near: (flown) => towns.get(flown) ?? null,
     /** Remember that the launch site is that town, or none. */
     called(town) {
       named = town;
@@ -46,8 +55,9 @@ export function surroundings() {
       looking = new AbortController();
       const { signal } = looking;
       const place = near(state);
-      const [zone, ground] = await Promise.all([
+      const [zone, town, ground] = await Promise.all([
         quietly(`/sim/zone?${place}`, signal),
+        null,
         quietly(`/sim/elev?${place}`, signal),
       ]);
       if (signal.aborted) return;
@@ -55,7 +65,8 @@ export function surroundings() {
         siteZone = zone.zone;
         learnt();
       }
-      byId("place-hint").textContent = `${named ? `${townName(named)}. ` : ""}Click the map or drag the pin to change.`;
+      const found = named ?? town?.places[0];
+      byId("place-hint").textContent = `${found ? `${named ? "" : "Near "}${townName(found)}. ` : ""}Click the map or drag the pin to change.`;
       const height = ground ? `The ground is at ${measure(ground.elevation, "altitude", state.units)}. ` : "";
       byId("alt-ground").textContent = `${height}${state.alt === null ? "The launch is on it." : "Empty means on it."}`;
       byId("use-ground").hidden = state.alt === null;
@@ -67,16 +78,19 @@ export function surroundings() {
       const apply = () => {
         if (!flown.facts && grounds.has(flown)) showGround(grounds.get(flown) === null ? "not known" : measure(grounds.get(flown), "altitude", state.units));
         if (columns.get(flown)) showWinds(flown, columns.get(flown), state.units);
-        if (drawn && flown.id) this.share(flown);
+        if (flown.facts) tellInside(inside);
       };
       apply();
       if (grounds.has(flown)) return;
+      if (drawn) this.share(flown);
       waiting = setTimeout(async () => {
         const point = target(flown);
-        const [ground, winds] = await Promise.all([
+        const [town, ground, winds] = await Promise.all([
+          null,
           flown.facts ? null : quietly(`/sim/elev?${near(point)}`),
           quietly(`/sim/winds?${near(state)}&timestamp=${state.timestamp}&model=${flown.flights[0].member}`),
         ]);
+        towns.set(flown, town?.places[0]?.name ?? null);
         grounds.set(flown, ground?.elevation ?? null);
         columns.set(flown, winds?.levels ?? null);
         if (current()) redraw();
@@ -89,13 +103,14 @@ export function surroundings() {
       if (drawn) {
         drawn = null;
         found?.clearDrawing();
-        return showInside("", false);
+        return tellInside("");
       }
-      if (!found) return showInside("There is no map to draw on.", false);
-      showInside("Click the corners on the map; press Enter or the first corner to close it, Escape to stop.", false);
-      drawn = await found.draw();
-      if (drawn) return this.share(flown);
-      return showInside("", false);
+      if (!found) return tellInside("There is no map to draw on.");
+      tellInside("Click corners, or press Space for one at the map's middle. Enter closes the area, Escape gives it up.");
+      const area = await found.draw();
+      drawn = area;
+      tellInside("");
+      return area ? this.share(flown) : undefined;
     },
 
     /** Show what share of the landings lies in the area. */
@@ -103,11 +118,11 @@ export function surroundings() {
       try {
         const { share, landings, of, members, members_of: all } = await tell("/sim/inside", { request_id: flown.id, geometry: drawn });
         const text = `${percent(share)} (${landings} of ${of} landings, from ${members} of ${all} members)`;
-        showInside(text, true);
+        tellInside(text);
         say(`Inside the area: ${text}.`);
       } catch (error) {
         if (!(error instanceof ApiError)) throw error;
-        showInside(error.message, true);
+        tellInside(error.message);
       }
     },
   };
