@@ -24,6 +24,14 @@ def around(results: Results) -> Blueprint:
         query = TownQuery.parse(request.args.items(multi=True))
         return json_response({"places": [place.as_json() for place in gazetteer().search(query.q)]})
 
+    @blueprint.get("/nearby")
+    def nearby() -> Response:
+        query = PlaceQuery.parse(request.args.items(multi=True))
+        found = gazetteer().near(query.lat, query.lon)
+        return json_response(
+            {"places": [place.as_json() | {"distance_m": round(distance, 1)} for place, distance in found]}
+        )
+
     @blueprint.get("/zone")
     def zone() -> Response:
         query = PlaceQuery.parse(request.args.items(multi=True))

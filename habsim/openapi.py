@@ -123,19 +123,16 @@ _STATUS = _object(
 _CACHES = _object(
     simulator_cache={"type": "object"}, gefs_cache={"type": "object"}, prediction_cache={"type": "object"}
 )
-_TOWNS = _object(
-    places={
-        "type": "array",
-        "items": _object(
-            name={"type": "string"},
-            admin={"type": "string", "description": "the state in the USA, else empty"},
-            country={"type": "string", "description": "ISO 3166 code"},
-            lat={"type": "number"},
-            lon={"type": "number"},
-            population={"type": "integer"},
-        ),
-    }
-)
+_TOWN: dict[str, Schema] = {
+    "name": {"type": "string"},
+    "admin": {"type": "string", "description": "the state in the USA, else empty"},
+    "country": {"type": "string", "description": "ISO 3166 code"},
+    "lat": {"type": "number"},
+    "lon": {"type": "number"},
+    "population": {"type": "integer"},
+}
+_TOWNS = _object(places={"type": "array", "items": _object(**_TOWN)})
+_NEARBY = _object(places={"type": "array", "items": _object(**_TOWN, distance_m={"type": "number"})})
 _INSIDE = _object(
     share={"type": "number", "description": "of the simulated landings, each member weighing the same"},
     landings={"type": "integer", "description": "inside"},
@@ -189,6 +186,7 @@ def document(members: int) -> Schema:
         "/sim/winds": _get("Winds over a place", _COLUMN, column_query(members), statuses=(404, 503)),
         "/sim/inside": {"post": _inside()},
         "/sim/places": _get("Towns by name (GeoNames, CC BY 4.0)", _TOWNS, TownQuery, statuses=()),
+        "/sim/nearby": _get("The nearest towns within 50 km", _NEARBY, PlaceQuery, statuses=()),
         "/sim/zone": _get("Time zone of a place", _object(zone={"type": "string"}), PlaceQuery, statuses=()),
         "/sim/elev": _get("Ground elevation, m", _object(elevation={"type": "number"}), PlaceQuery),
         "/sim/models": _get(

@@ -14,8 +14,15 @@ from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
 
+import numpy as np
+
+from habsim.arrays import Floats
+from habsim.earth import RADIUS, unit_vectors
+
 EMBEDDED = Path(__file__).parent / "embedded" / "places.tsv.xz"
 MOST = 10  # places in an answer
+FEW, NEAR = 3, 50_000.0  # places near another, and how near (m)
+_ABROAD = {"uk": "gb"}  # what people call a country that ISO 3166 calls otherwise
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +50,8 @@ def line(place: Place) -> str:
 def folded(text: str) -> str:
     """Return `text` as names are compared: letters and digits without accents, single blanks."""
     plain = unicodedata.normalize("NFKD", text.casefold().replace("'", "").replace("’", ""))
-    return " ".join(re.findall(r"\w+", "".join(c for c in plain if not unicodedata.combining(c))))
+    words = re.findall(r"\w+", "".join(c for c in plain if not unicodedata.combining(c)))
+    return " ".join("st" if word == "saint" else word for word in words)
 
 
 class Gazetteer:
@@ -60,17 +68,35 @@ class Gazetteer:
             self._lines.append(self._lines[-1] + len(entry))
             self._starts.append(self._starts[-1] + len(keys[-1]))
         self._keys = "".join(keys)
+        self._vectors: Floats | None = None
 
     def search(self, asked: str, most: int = MOST) -> list[Place]:
         """Return places that `asked` may mean: a name or its beginning, perhaps a comma and a region.
 
         First those of that very name, then those whose names begin with it, then those with a later word that
-        does; among equals the larger first.
+        does; among equals the larger first.  A state or country in which there is none is not minded.
         """
         name, _, region = asked.partition(",")
         words, region = folded(name), folded(region)
         if not words:
             return []
+        return self._search(words, _ABROAD.get(region, region), most) or self._search(words, "", most)
+
+    def near(self, lat: float, lon: float) -> list[tuple[Place, float]]:
+        """Return the places nearest to a position (degrees), not far, with their distances (m)."""
+        if self._vectors is None:
+            towns = [self._place(number) for number in range(len(self._lines) - 1)]
+            self._vectors = unit_vectors(
+                np.array([town.lat for town in towns]), np.array([town.lon for town in towns])
+            )
+        chord = np.sqrt(np.sum((self._vectors - unit_vectors(np.array(lat), np.array(lon))) ** 2, axis=1))
+        distance = 2.0 * RADIUS * np.arcsin(np.minimum(0.5 * chord, 1.0))
+        few = min(FEW, len(distance))
+        nearest = np.argpartition(distance, few - 1)[:few]
+        nearest = nearest[np.argsort(distance[nearest])]
+        return [(self._place(int(n)), float(distance[n])) for n in nearest if distance[n] <= NEAR]
+
+    def _search(self, words: str, region: str, most: int) -> list[Place]:
         found: dict[int, None] = {}
         for pattern in (f"\n{words}\t", f"\n{words}", f" {words}"):
             for number in self._matches(pattern, region):

@@ -64,6 +64,7 @@ ROUTES: dict[str, tuple[dict[str, Any], dict[str, Number], dict[str, tuple[str, 
         {**WORDS, "wait": ("true", "false"), "detail": ("places", "full")},
     ),
     "/sim/zone": ({"lat": 10, "lon": 20}, PLACE, {}),
+    "/sim/nearby": ({"lat": 10, "lon": 20}, PLACE, {}),
 }
 NOT_NUMBERS = {
     "nan": "nan",

@@ -37,12 +37,32 @@ def test_after_a_comma_a_state_narrows(asked: str) -> None:
 def test_after_a_comma_a_country_narrows() -> None:
     assert [place.country for place in SMALL.search("s, fr")] == ["FR"]
     assert len(SMALL.search("spring, us")) == 4
-    assert SMALL.search("spring, uk") == []
 
 
 @pytest.mark.parametrize("asked", ["saint etienne", "Saint-Étienne", "SAINT-ETIENNE", "etienne", "saint é"])
 def test_accents_case_and_hyphens_do_not_count(asked: str) -> None:
     assert found(asked) == [("Saint-Étienne", "")]
+
+
+def test_a_region_without_such_a_town_is_not_minded() -> None:
+    assert found("springfield, california") == found("springfield")
+    assert gazetteer().search("london, uk")[0].country == "GB"
+
+
+def test_saint_and_st_are_the_same() -> None:
+    assert found("st. etienne") == [("Saint-Étienne", "")]
+    assert gazetteer().search("saint louis, mo")[0].name == "St. Louis"
+
+
+def test_the_nearest_towns_come_with_their_distance() -> None:
+    """A hundredth of a degree of latitude is 1112 m."""
+    (town, distance), *others = SMALL.near(45.44, 4.39)
+    assert (town.name, others) == ("Saint-Étienne", [])
+    assert distance == pytest.approx(1112.0, abs=1.0)
+    assert SMALL.near(0.0, 0.0) == []
+    near = gazetteer().near(37.3387, -121.8853)
+    assert near[0][0].name == "San Jose"
+    assert [way for _, way in near] == sorted(way for _, way in near)
 
 
 def test_apostrophes_do_not_count() -> None:
