@@ -1,7 +1,8 @@
-"""Measures HABSIM: the engine, a server over HTTP, and the integrator's error against the exact one.
+"""Measures HABSIM: the engine, a server over HTTP, the integrator's error, the map page.
 
     python scripts/bench.py                              # all; writes 6.5 GB and removes them
     python scripts/bench.py engine --members 3 --times 9  # 130 MB
+    python scripts/bench.py page                         # needs Chromium and requirements-dev.txt
     python scripts/bench.py http --folder /big/store     # made there once, kept and used again
 
 Full size are 21 members of 1 degree, 19 levels and 65 times: 308 MiB each, 463 MiB with --heights.  Every
@@ -16,10 +17,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from scripts import bench_engine, bench_error, bench_http, bench_store
+from scripts import bench_engine, bench_error, bench_http, bench_page, bench_store
 from scripts.bench_rows import Row, print_table
 
-SECTIONS = ("engine", "http", "error")
+SECTIONS = ("engine", "http", "error", "page")
 
 
 def main() -> None:
@@ -40,6 +41,8 @@ def main() -> None:
     rows: list[Row] = []
     if "error" in chosen:
         rows += bench_error.measure()
+    if "page" in chosen:
+        rows += bench_page.measure()
     if {"engine", "http"} & set(chosen):
         place = nullcontext(arguments.folder) if arguments.folder else tempfile.TemporaryDirectory()
         with place as name:

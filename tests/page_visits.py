@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, Request
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, Route
 
 from scripts.page_site import browser, chromium, site, wait_until
 
@@ -52,19 +52,28 @@ def demo(demo_folder: Path) -> Iterator[str]:
 
 @pytest.fixture
 def visit(chrome: Browser, demo: str) -> Iterator[Visit]:
-    """What opens the page: `visit(query, address=..., expected=..., **context)`, ready when it comes back.
+    """What opens the page, ready to be used: `visit(query, address=, expected=, routes=, **context)`.
 
-    `expected` are beginnings of the browser's complaints that belong to the test.
+    `expected` are beginnings of the browser's complaints that belong to the test; `routes` answer for other
+    hosts, which may be asked then.
     """
     troubles: list[str] = []
     contexts = []
 
-    def opened(query: str = "", address: str = demo, expected: tuple[str, ...] = (), **context: Any) -> Page:
+    def opened(
+        query: str = "",
+        address: str = demo,
+        expected: tuple[str, ...] = (),
+        routes: dict[str, Callable[[Route], None]] | None = None,
+        **context: Any,
+    ) -> Page:
         options = {"viewport": DESKTOP, "timezone_id": "Europe/Berlin", "locale": "en-GB", **context}
         made = chrome.new_context(**options)
         contexts.append(made)
         page = made.new_page()
         page.set_default_timeout(15_000)
+        for host, act in (routes or {}).items():
+            page.route(f"{host}/**", act)
 
         def console(message: ConsoleMessage) -> None:
             driver = "GL Driver Message" in message.text  # a map without a GPU is slow, and says so
@@ -72,7 +81,7 @@ def visit(chrome: Browser, demo: str) -> Iterator[Visit]:
                 troubles.append(f"{message.type}: {message.text} {message.location}")
 
         def request(asked: Request) -> None:
-            if not asked.url.startswith((address, "data:", "blob:")):
+            if not asked.url.startswith((address, "data:", "blob:", *(routes or {}))):
                 troubles.append(f"asked another host: {asked.url}")
 
         page.on("console", console)

@@ -179,11 +179,11 @@ function present(answer, lead) {
   const first = shown === null;
   shown = answer;
   performance.mark("habsim:answered");
-  redraw();
   view.show({ ...answer, write: (time) => `${day(time, zone())} ${clock(time, zone())}` }, lead || first);
+  redraw();
   markOld(stale());
   byId("results").dataset.question = question(answer.state);
-  requestAnimationFrame(() => performance.measure("habsim:drawn", "habsim:answered"));
+  view.drawn().then(() => performance.measure("habsim:drawn", "habsim:answered"));
   if (lead) {
     remember();
     byId("landing-heading").focus({ preventScroll: matchMedia("(min-width: 67rem)").matches });
@@ -270,9 +270,11 @@ byId("units").addEventListener("click", () => {
   save(UNITS, state.units);
 });
 document.documentElement.dataset.ready = "true";
+performance.mark("habsim:ready");
 look();
 map.then((found) => {
   document.documentElement.dataset.map = found ? "drawn" : "none";
+  performance.mark("habsim:map");
   byId("layers").hidden = found === null;
   if (found === null) return;
   offerLayers(found);

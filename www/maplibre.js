@@ -2,12 +2,12 @@
 
 import * as maplibre from "./vendor/maplibre-gl-6.17.0/dist/maplibre-gl.mjs";
 import { element as make } from "./dom.js";
-import { drawing } from "./drawing.js";
 import { LAYERS, style } from "./mapstyle.js";
-import { pin } from "./pin.js";
 import { ribbons } from "./ribbons.js";
+import { drawing, pinButton } from "./surface.js";
 
 const HEAT_BEFORE = "area-fill"; // the layer that the heat map lies under
+const ANSWER = ["paths", "landings", "areas"]; // the sources that an answer is drawn from
 const RIBBON = 350; // m, a path's width from the side
 const LOAD = 20000; // ms until the map counts as broken
 const OSM = "https://tile.openstreetmap.org/{z}/{x}/{y}.png";
@@ -37,8 +37,9 @@ export async function openMapLibre(element, options) {
   let heat = null;
   let online = false;
   let tilted = false;
-  const draws = drawing(map, (found) => setLayer("drawing", found));
-  const marker = pin(maplibre, map, options);
+  const surface = surfaceOf(map);
+  const draws = drawing(surface, (found) => setLayer("drawing", found));
+  const marker = pin(map, surface, options);
 
   function setLayer(name, found) {
     shapes.set(name, found);
@@ -85,7 +86,7 @@ export async function openMapLibre(element, options) {
 
   return {
     extras: options.online ? ["tilt", "online"] : ["tilt"],
-    setLaunch: marker.put,
+    setLaunch: ({ lat, lon }) => marker.setLngLat([lon, lat]),
     show: ({ lat, lon }) => map.jumpTo({ center: [lon, lat] }),
     setLayer,
     setHeat(found) {
@@ -110,6 +111,16 @@ export async function openMapLibre(element, options) {
       drawOnline();
       for (const name of hidden) show(name);
     },
+    drawn: () =>
+      new Promise((resolve) => {
+        const look = () => {
+          if (!ANSWER.every((name) => map.isSourceLoaded(name))) return;
+          map.off("render", look);
+          resolve();
+        };
+        map.on("render", look);
+        map.triggerRepaint();
+      }),
     draw: draws.start,
     clearDrawing: draws.clear,
     setTilt(on) {
@@ -122,6 +133,33 @@ export async function openMapLibre(element, options) {
     },
     destroy: () => map.remove(),
   };
+}
+
+function surfaceOf(map) {
+  const place = ({ lat, lng }) => ({ lat, lon: lng });
+  return {
+    project: ({ lat, lon }) => map.project([lon, lat]),
+    unproject: ({ x, y }) => place(map.unproject([x, y])),
+    centre: () => place(map.getCenter()),
+    element: map.getCanvas(),
+    doubleClickZoom: (on) => (on ? map.doubleClickZoom.enable() : map.doubleClickZoom.disable()),
+  };
+}
+
+/** Return the pin at the launch, a marker that pointers drag and keys move. */
+function pin(map, surface, { centre, moved }) {
+  const where = () => {
+    const { lat, lng } = marker.getLngLat();
+    return { lat, lon: lng };
+  };
+  const button = pinButton(surface, where, moved);
+  const name = button.getAttribute("aria-label");
+  const marker = new maplibre.Marker({ element: button, draggable: true, anchor: "center" });
+  marker.setLngLat([centre.lon, centre.lat]).addTo(map);
+  button.setAttribute("aria-label", name); // the marker has put its own there
+  marker.on("drag", () => moved(where(), false));
+  marker.on("dragend", () => moved(where(), true));
+  return marker;
 }
 
 /** Return when the map's own style sheet is there. */

@@ -26,6 +26,7 @@
  * @property {(name: string, visible: boolean) => void} setVisible show or hide a layer, or "heat"
  * @property {(bounds: {south: number, west: number, north: number, east: number}) => void} fit look at all of that
  * @property {(dark: boolean) => void} setDark
+ * @property {() => Promise<void>} drawn ends when all that was set is on the screen
  * @property {() => Promise<object|null>} draw have people draw a GeoJSON polygon; null if they stop
  * @property {() => void} clearDrawing remove the polygon
  * @property {string[]} extras what it can do beyond this: "tilt", "online"

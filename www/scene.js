@@ -30,8 +30,8 @@ export function scene() {
     use(found) {
       map = found;
       if (launch) map.setLaunch(launch);
-      draw();
       fit();
+      draw();
     },
     /** Put the pin at {lat, lon}; `look` moves the map there. */
     setLaunch(place, look = false) {
@@ -42,9 +42,11 @@ export function scene() {
     /** Draw `shown`, {flown, launches, chosen, write}; `look` has the map show all of it. */
     show(shown, look) {
       last = shown;
+      if (look) fit(); // first, so that shapes are cut into tiles once
       draw();
-      if (look) fit();
     },
+    /** Return when what was shown is on the screen. */
+    drawn: async () => map?.drawn(),
     /** Look at the landings only. */
     zoom() {
       if (last) map?.fit(landingBounds(last.flown));

@@ -57,7 +57,7 @@ export function surroundings() {
       const place = near(state);
       const [zone, town, ground] = await Promise.all([
         quietly(`/sim/zone?${place}`, signal),
-        null,
+        named ? null : quietly(`/sim/nearby?${place}`, signal),
         quietly(`/sim/elev?${place}`, signal),
       ]);
       if (signal.aborted) return;
@@ -86,7 +86,7 @@ export function surroundings() {
       waiting = setTimeout(async () => {
         const point = target(flown);
         const [town, ground, winds] = await Promise.all([
-          null,
+          quietly(`/sim/nearby?${near(point)}`),
           flown.facts ? null : quietly(`/sim/elev?${near(point)}`),
           quietly(`/sim/winds?${near(state)}&timestamp=${state.timestamp}&model=${flown.flights[0].member}`),
         ]);
