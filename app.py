@@ -22,6 +22,7 @@ from werkzeug.serving import run_simple
 from elev import publish_embedded
 from gefs import Cycles, DefaultStore, Forecast, watch
 from habsim import errors, export, kernel, logs
+from habsim.around import around
 from habsim.attempts import Attempts
 from habsim.bucket import Bucket
 from habsim.errors import (
@@ -32,7 +33,7 @@ from habsim.errors import (
     UnavailableError,
 )
 from habsim.gate import guard
-from habsim.headers import protect
+from habsim.headers import compress, protect
 from habsim.http import answer_errors, json_response
 from habsim.metrics import Metrics, serve
 from habsim.pages import pages
@@ -109,8 +110,10 @@ def create_app(settings: Settings | None = None, bucket: Bucket | None = None) -
         max_age=3600,
     )
     guard(app, WEB, settings.password, settings.secret_key, Attempts(settings.data_dir / "attempts"))
-    protect(app, private=settings.password is not None, proxies=settings.proxies)
-    for blueprint in (sim, probes, pages(WEB, settings.members)):
+    private = settings.password is not None
+    protect(app, private=private, proxies=settings.proxies, online_layers=settings.online_layers)
+    compress(app)
+    for blueprint in (sim, probes, around(results), pages(WEB, settings)):
         app.register_blueprint(blueprint)
     answer_errors(app, STATUSES, details=not settings.production)
     app.after_request(_mark_demo)

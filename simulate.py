@@ -250,7 +250,8 @@ class EnsembleRun:
             raise TimeLimitError(f"no member's winds arrived within {_TIME_LIMIT:g} s: ask again")
         cycle, demo = str(self._forecast.cycle), self._forecast.store.demo
         flights = [flown.get(member) for member in members]
-        answer, picture = compose(flights, self.identity, cycle, demo, partial)
+        plan = self._ensemble.plan
+        answer, picture = compose(flights, plan, self._ground, self.identity, cycle, demo, partial)
         text = orjson.dumps(answer, option=orjson.OPT_SERIALIZE_NUMPY)
         logger.info(
             "ensemble %s: %d of %d members in %.3f s",

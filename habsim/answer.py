@@ -6,10 +6,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from habsim import landing
+from habsim import landing, water
 from habsim.arrays import Floats
+from habsim.earth import way
 from habsim.errors import HabsimError, UnavailableError
-from habsim.points import paths, rounded
+from habsim.flight import FlightPlan, Ground
+from habsim.points import ALT, LAT, LON, TIME, paths, rounded
 from habsim.trajectory import Flown
 
 _TOO_MANY_FAILED = 5  # members
@@ -23,9 +25,15 @@ def check_enough(failed: Mapping[int, HabsimError], members: int, cycle: str) ->
 
 
 def compose(
-    members: Sequence[Flown | None], identity: str, cycle: str, demo: bool, partial: bool
+    members: Sequence[Flown | None],
+    plan: FlightPlan,
+    ground: Ground,
+    identity: str,
+    cycle: str,
+    demo: bool,
+    partial: bool,
 ) -> tuple[dict[str, Any], bytes]:
-    """Return the answer to an ensemble, and the picture (PNG) of its density.
+    """Return the answer to an ensemble of `plan` above `ground`, and the picture (PNG) of its density.
 
     `members` are the flights of each member, None where there are none; at least one has some.
     """
@@ -33,17 +41,24 @@ def compose(
     drawn = map(_joined, paths([flown for _, flown in landed]))
     joined = [(None, None) if flown is None else next(drawn) for flown in members]
     numbers = np.concatenate([np.full(len(flown.lat), member) for member, flown in landed])
-    lat, lon, times = (
-        np.concatenate([getattr(flown, name) for _, flown in landed]) for name in ("lat", "lon", "time")
+    lat, lon, alt, times = (
+        np.concatenate([getattr(flown, name) for _, flown in landed])
+        for name in ("lat", "lon", "alt", "time")
     )
+    places, ends = _landings(numbers, lat, lon, alt, times)
     statistics = landing.statistics(lat, lon, times, numbers)
     picture = landing.png(statistics.density)
     summary = statistics.as_json()
     summary["density"]["image"] = f"/sim/density?request_id={identity}"
+    summary["water"] = _water(lat, lon, numbers)
+    summary["elevation_m"] = round(float(ground.at(*statistics.likely)), 1)
+    distance, bearing = way((plan.lat, plan.lon), statistics.likely)
+    summary["from_launch"] = {"distance_m": round(distance, 1), "bearing_deg": round(bearing, 1) % 360.0}
     answer = {
         "paths": [points for points, _ in joined],
         "phases": [starts for _, starts in joined],
-        "heatmap_data": _heatmap(numbers, lat, lon),
+        "heatmap_data": places,
+        "landings": ends,
         "request_id": identity,
         "gefs": cycle,
         "demo": demo,
@@ -52,6 +67,18 @@ def compose(
         "landing": summary,
     }
     return answer, picture
+
+
+def _water(lat: Floats, lon: Floats, numbers: NDArray[np.intp]) -> dict[str, Any]:
+    """Return the share of landings in water, each member weighing the same, and the members that have any."""
+    wet = water.wet(lat, lon)
+    members = [wet[numbers == number] for number in np.unique(numbers)]
+    return {
+        "share": round(float(np.mean([np.mean(each) for each in members])), 4),
+        "members": int(sum(np.any(each) for each in members)),
+        "of": len(members),
+        "covers": water.COVERS,
+    }
 
 
 def _joined(phases: Sequence[Floats]) -> tuple[Floats, list[int]]:
@@ -63,19 +90,20 @@ def _joined(phases: Sequence[Floats]) -> tuple[Floats, list[int]]:
     return rounded(points), [coast_start, coast_start + max(coast - 1, 0)]
 
 
-def _heatmap(numbers: NDArray[np.intp], lat: Floats, lon: Floats) -> list[list[Any]]:
-    """Return every landing with its label: nominal flights first, then the varied ones by member.
+def _landings(
+    numbers: NDArray[np.intp], lat: Floats, lon: Floats, alt: Floats, time: Floats
+) -> tuple[list[list[Any]], list[list[float]]]:
+    """Return [lat, lon, label] and [alt, time] of every landing: nominal flights first, then the varied ones.
 
-    `numbers` are the members of the landings, each member's nominal one first.
+    `numbers` are the members of the landings, in order, each member's nominal one first.
     """
-    places = rounded(np.stack([lat, lon, 0.0 * lat, 0.0 * lat], -1))[:, :2].tolist()
-    nominal, varied = [], []
-    before = -1
-    for member, place in zip(numbers.tolist(), places, strict=True):
-        if member != before:
-            before, draw = member, 0
-            nominal.append([*place, f"model_{member}"])
-        else:
-            varied.append([*place, f"mc_{member}_{draw}"])
-            draw += 1
-    return nominal + varied
+    begins = np.flatnonzero(np.diff(numbers, prepend=-1))
+    draws = np.arange(len(numbers)) - np.repeat(begins, np.diff([*begins, len(numbers)])) - 1
+    order = np.argsort(draws >= 0, kind="stable")
+    points = rounded(np.stack([lat, lon, alt, time], -1))[order].tolist()
+    labels = [
+        f"model_{member}" if draw < 0 else f"mc_{member}_{draw}"
+        for member, draw in zip(numbers[order].tolist(), draws[order].tolist(), strict=True)
+    ]
+    places = [[point[LAT], point[LON], label] for point, label in zip(points, labels, strict=True)]
+    return places, [[point[ALT], point[TIME]] for point in points]

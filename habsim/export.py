@@ -7,6 +7,7 @@ A result is what the API answers, as plain lists and dictionaries:
     ensemble    paths         per member its points, phases joined at shared points, or None
                 phases        per member [i, j], where in its path coast and descent start, or None
                 heatmap_data  [lat, lon, "model_M" or "mc_M_P"] of each landing
+                landings      [alt, time] of each landing
                 landing       mean, likely: {lat, lon};  areas: [{level, share, area_km2, geometry}]
                 gefs, demo, request_id
 
@@ -53,10 +54,17 @@ def flight_geojson(result: Json, parameters: Json) -> str:
     return geojson(flight_scene(result, parameters))
 
 
-def ensemble_csv(result: Json) -> str:
-    """Return an ensemble as CSV, one row a landing."""
-    rows = ([*_degrees(lat, lon), label] for lat, lon, label in result["heatmap_data"])
-    return _csv("latitude,longitude,model_id", rows, result["demo"])
+def ensemble_csv(result: Json, full: bool) -> str:
+    """Return an ensemble as CSV, one row a landing; `full` has all that is known of it."""
+    places = [[*_degrees(lat, lon), label] for lat, lon, label in result["heatmap_data"]]
+    if not full:
+        return _csv("latitude,longitude,model_id", places, result["demo"])
+    rows = (
+        [*place, *_flight(place[2]), f"{alt:.1f}", rfc3339(time), f"{time:.2f}"]
+        for place, (alt, time) in zip(places, result["landings"], strict=True)
+    )
+    columns = "latitude,longitude,model_id,member,variation,altitude_m,time_utc,unix_time"
+    return _csv(columns, rows, result["demo"])
 
 
 def ensemble_kml(result: Json, parameters: Json) -> str:
@@ -81,6 +89,12 @@ def file_name(kind: str, parameters: Json, cycle: str, demo: bool, extension: st
     return re.sub(r"[^A-Za-z0-9._-]", "_", name)
 
 
+def _flight(label: str) -> tuple[str, str]:
+    """Return member and variation of a landing's label; the nominal flight has no variation."""
+    _, member, *variation = label.split("_")
+    return member, "".join(variation)
+
+
 def _degrees(lat: float, lon: float) -> tuple[str, str]:
     return f"{lat:.6f}", f"{longitudes([lon])[0]:.6f}"
 
@@ -98,7 +112,7 @@ WRITERS = {
     ("flight", "csv"): lambda result, parameters: flight_csv(result),
     ("flight", "kml"): flight_kml,
     ("flight", "geojson"): flight_geojson,
-    ("ensemble", "csv"): lambda result, parameters: ensemble_csv(result),
+    ("ensemble", "csv"): lambda result, parameters: ensemble_csv(result, parameters["detail"] == "full"),
     ("ensemble", "kml"): ensemble_kml,
     ("ensemble", "geojson"): ensemble_geojson,
 }

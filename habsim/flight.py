@@ -5,6 +5,7 @@ from math import isfinite
 from typing import Protocol
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from habsim import kernel
 from habsim.arrays import Floats
@@ -31,7 +32,7 @@ class Ground(Protocol):
     def terrain(self) -> Terrain:
         """The grid, as the kernel takes it."""
 
-    def at(self, lat: Floats, lon: Floats) -> Floats:
+    def at(self, lat: ArrayLike, lon: ArrayLike) -> Floats:
         """Return the ground (m) under positions in degrees; same shape."""
 
 

@@ -2,7 +2,16 @@
 
 from typing import Any
 
-from habsim.query import EnsembleQuery, PlaceQuery, Query, ResultQuery, column_query, single_query
+from habsim.inside import FARTHEST, LARGEST, MOST_VERTICES
+from habsim.query import (
+    EnsembleQuery,
+    PlaceQuery,
+    Query,
+    ResultQuery,
+    TownQuery,
+    column_query,
+    single_query,
+)
 
 VERSION = "1"
 _RUN = (404, 503, 504)  # what can befall a run
@@ -49,6 +58,14 @@ _LANDING = _object(
     time=_object(mean={"type": "number"}, sd={"type": "number"}),
     areas={"type": "array", "items": _AREA},
     density=_object(bounds={"type": "object"}, image={"type": "string"}),
+    water=_object(
+        share={"type": "number", "description": "of the simulated landings, each member weighing the same"},
+        members={"type": "integer", "description": "that have a landing in water"},
+        of={"type": "integer"},
+        covers={"type": "string"},
+    ),
+    elevation_m={"type": "number", "description": "of the ground at the most likely point"},
+    from_launch=_object(distance_m={"type": "number"}, bearing_deg={"type": "number"}),
 )
 _NULLABLE_POINTS: Schema = {"anyOf": [_POINTS, {"type": "null"}]}
 _STARTS: Schema = {"anyOf": [{"type": "array", "items": {"type": "integer"}}, {"type": "null"}]}
@@ -59,6 +76,11 @@ _ENSEMBLE = _object(
         "type": "array",
         "items": {"type": "array", "minItems": 3, "maxItems": 3},
         "description": '[lat, lon, "model_M" or "mc_M_P"] of each landing',
+    },
+    landings={
+        "type": "array",
+        "items": {"type": "array", "items": {"type": "number"}, "minItems": 2, "maxItems": 2},
+        "description": "[alt, time] of each landing, in the order of heatmap_data",
     },
     request_id={"type": "string"},
     gefs={"type": "string"},
@@ -101,6 +123,46 @@ _STATUS = _object(
 _CACHES = _object(
     simulator_cache={"type": "object"}, gefs_cache={"type": "object"}, prediction_cache={"type": "object"}
 )
+_TOWN: dict[str, Schema] = {
+    "name": {"type": "string"},
+    "admin": {"type": "string", "description": "the state in the USA, else empty"},
+    "country": {"type": "string", "description": "ISO 3166 code"},
+    "lat": {"type": "number"},
+    "lon": {"type": "number"},
+    "population": {"type": "integer"},
+}
+_TOWNS = _object(places={"type": "array", "items": _object(**_TOWN)})
+_NEARBY = _object(places={"type": "array", "items": _object(**_TOWN, distance_m={"type": "number"})})
+_INSIDE = _object(
+    share={"type": "number", "description": "of the simulated landings, each member weighing the same"},
+    landings={"type": "integer", "description": "inside"},
+    of={"type": "integer"},
+    members={"type": "integer", "description": "that have a landing inside"},
+    members_of={"type": "integer"},
+)
+_POSITIONS: Schema = {
+    "type": "array",
+    "items": {
+        "type": "array",
+        "prefixItems": [
+            {"type": "number", "minimum": -FARTHEST, "maximum": FARTHEST},
+            {"type": "number", "minimum": -90, "maximum": 90},
+        ],
+        "items": False,
+        "minItems": 2,
+    },
+    "minItems": 4,
+}
+_DRAWN = _object(
+    request_id={"type": "string", "pattern": "^[0-9a-f]{12}$"},
+    geometry={
+        **_object(
+            type={"const": "Polygon"}, coordinates={"type": "array", "items": _POSITIONS, "minItems": 1}
+        ),
+        "description": "a GeoJSON Polygon, MultiPolygon, Feature or FeatureCollection of these, of at most "
+        f"{MOST_VERTICES} vertices; longitudes may go on beyond 180 degrees",
+    },
+)
 _CYCLE_CHANGE = _object(gefs={"type": "string"}, changed={"type": "boolean"})
 
 
@@ -122,6 +184,10 @@ def document(members: int) -> Schema:
             "The density of landings as a picture", "image/png", ResultQuery, statuses=(404,)
         ),
         "/sim/winds": _get("Winds over a place", _COLUMN, column_query(members), statuses=(404, 503)),
+        "/sim/inside": {"post": _inside()},
+        "/sim/places": _get("Towns by name (GeoNames, CC BY 4.0)", _TOWNS, TownQuery, statuses=()),
+        "/sim/nearby": _get("The nearest towns within 50 km", _NEARBY, PlaceQuery, statuses=()),
+        "/sim/zone": _get("Time zone of a place", _object(zone={"type": "string"}), PlaceQuery, statuses=()),
         "/sim/elev": _get("Ground elevation, m", _object(elevation={"type": "number"}), PlaceQuery),
         "/sim/models": _get(
             "Members of the current cycle",
@@ -186,6 +252,22 @@ def _get(
         progress = {"application/json": {"schema": _PROGRESS}}
         responses["202"] = {"description": "Under way", "content": progress}
     return {"get": {"summary": summary, "parameters": _parameters(query), "responses": responses}}
+
+
+def _inside() -> Schema:
+    """Return the description of the question how many landings lie in an area."""
+    described: Schema = _get("Share of an ensemble's landings in an area", _INSIDE, statuses=(404,))["get"]
+    described["requestBody"] = {
+        "required": True,
+        "description": f"at most {LARGEST} bytes",
+        "content": {"application/json": {"schema": _DRAWN}},
+    }
+    error = described["responses"]["404"]["content"]
+    described["responses"] |= {
+        "400": {"description": "The area is wrong", "content": error},
+        "413": {"description": "The area is too large", "content": error},
+    }
+    return described
 
 
 def _parameters(query: type[Query] | None) -> list[Schema]:

@@ -64,6 +64,8 @@ class Query(BaseModel):
             return " or ".join(schema["enum"])
         if "pattern" in schema:
             return "12 hexadecimal digits"
+        if "maxLength" in schema:
+            return f"a text of {schema['minLength']} to {schema['maxLength']} characters"
         noun = "a whole number" if schema["type"] == "integer" else "a number"
         below = schema.get("exclusiveMaximum")
         end = f"{schema['maximum']:g}" if below is None else f"below {below:g}"
@@ -158,6 +160,23 @@ class EnsembleQuery(FlightQuery):
         Literal["true", "false"],
         Field(description="false: answer 202 at once, with links to the progress and the result"),
     ] = "true"
+    detail: Annotated[
+        Literal["places", "full"],
+        Field(description="with format=csv: full adds member, variation, altitude and time to each landing"),
+    ] = "places"
+
+
+class TownQuery(Query):
+    """The beginning of a town's name."""
+
+    q: Annotated[
+        str,
+        Field(
+            min_length=1,
+            max_length=60,
+            description="a town's name or its beginning, perhaps a comma and the code of a state or country",
+        ),
+    ]
 
 
 class ResultQuery(Query):

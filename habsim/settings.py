@@ -9,6 +9,7 @@ from habsim.errors import SettingsError
 
 S3_REGION = "us-west-1"
 S3_BUCKET = "habsim-storage"
+SITE = "37.3553, -121.8763, 24"
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +22,15 @@ class S3Settings:
     endpoint: str | None
     access_key: str | None = field(repr=False)
     secret_key: str | None = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """A launch place: degrees, and m above mean sea level."""
+
+    lat: float
+    lon: float
+    alt: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +52,10 @@ class Settings:
     secret_key: str | None = field(default=None, repr=False)  # None: a random one
     proxies: int = 0
     production: bool = True
+    site: Site = field(default_factory=lambda: _site(SITE))
+    google_key: str | None = None  # None: the built-in map
+    google_map: str | None = None
+    online_layers: bool = False
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> "Settings":
@@ -67,6 +81,10 @@ class Settings:
             secret_key=get("SECRET_KEY") or None,
             proxies=_count(environment, "HABSIM_PROXIES", 0, 0, 10),
             production=(get("FLASK_ENV") or "production") == "production",
+            site=_site(get("HABSIM_SITE") or SITE),
+            google_key=get("GOOGLE_MAPS_API_KEY") or None,
+            google_map=get("GOOGLE_MAPS_MAP_ID") or None,
+            online_layers=_flag(environment, "HABSIM_ONLINE_LAYERS"),
         )
 
 
@@ -95,6 +113,17 @@ def _flag(environment: Mapping[str, str], name: str) -> bool:
     if text not in ("0", "1", "false", "true"):
         raise SettingsError(f"{name} must be 1 or 0, not {text!r}")
     return text in ("1", "true")
+
+
+def _site(text: str) -> Site:
+    """Return the launch place that `text` says: latitude, longitude, altitude, a comma between them."""
+    try:
+        lat, lon, alt = (float(part.strip().removesuffix("m")) for part in text.split(","))
+    except ValueError as error:
+        raise SettingsError(f"HABSIM_SITE must be like {SITE!r}, not {text!r}") from error
+    if not (-90.0 <= lat <= 90.0 and -180.0 <= lon <= 180.0 and 0.0 <= alt <= 50_000.0):
+        raise SettingsError(f"HABSIM_SITE must be a latitude, a longitude and 0 to 50000 m, not {text!r}")
+    return Site(lat, lon, alt)
 
 
 def _store(environment: Mapping[str, str]) -> Path | S3Settings | None:

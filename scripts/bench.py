@@ -1,7 +1,8 @@
-"""Measures HABSIM: the engine, a server over HTTP, a cold one, and the integrator's error.
+"""Measures HABSIM: the engine, a server over HTTP, a cold one, the integrator's error, GRIB2, the map page.
 
     python scripts/bench.py                              # all; writes 6.5 GB and removes them
     python scripts/bench.py engine --members 3 --times 9  # 130 MB
+    python scripts/bench.py page                         # needs Chromium and requirements-dev.txt
     python scripts/bench.py http --folder /big/store     # made there once, kept and used again
     python scripts/bench.py cold --folder /big/store     # over a bucket 30 ms away; copies 6.5 GB, too
 
@@ -17,10 +18,18 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from scripts import bench_cold, bench_decode, bench_engine, bench_error, bench_http, bench_store
+from scripts import (
+    bench_cold,
+    bench_decode,
+    bench_engine,
+    bench_error,
+    bench_http,
+    bench_page,
+    bench_store,
+)
 from scripts.bench_rows import Row, print_table
 
-SECTIONS = ("engine", "http", "cold", "error", "decode")
+SECTIONS = ("engine", "http", "cold", "error", "decode", "page")
 
 
 def main() -> None:
@@ -43,6 +52,8 @@ def main() -> None:
         rows += bench_error.measure()
     if "decode" in chosen:
         rows += bench_decode.measure()
+    if "page" in chosen:
+        rows += bench_page.measure()
     if {"engine", "http", "cold"} & set(chosen):
         place = nullcontext(arguments.folder) if arguments.folder else tempfile.TemporaryDirectory()
         with place as name:

@@ -95,7 +95,9 @@ class Client:
                 tell(member + 1, self.members)
         check_enough(failed, self.members, self.cycle)
         identity = ensemble.key(self.cycle, self._forecast.identity())
-        answer, _ = compose(flown, identity, self.cycle, self.demo, partial=False)
+        answer, _ = compose(
+            flown, ensemble.plan, self._ground, identity, self.cycle, self.demo, partial=False
+        )
         del answer["landing"]["density"]["image"]  # which a server would have
         plain: Json = orjson.loads(orjson.dumps(answer, option=orjson.OPT_SERIALIZE_NUMPY))
         return plain

@@ -22,6 +22,12 @@ from pathlib import Path
 VENDOR = Path(__file__).resolve().parent.parent / "www" / "vendor"
 MANIFEST = "manifest.json"
 PACKAGES = {  # (name, version) -> the files to copy, licence texts last
+    ("maplibre-gl", "6.17.0"): (
+        "dist/maplibre-gl.mjs",
+        "dist/maplibre-gl-worker.mjs",
+        "dist/maplibre-gl.css",
+        "LICENSE.txt",
+    ),
     ("swagger-ui-dist", "5.35.0"): (
         "swagger-ui-bundle.js",
         "swagger-ui.css",
@@ -60,6 +66,7 @@ def vendor(name: str, version: str, files: tuple[str, ...], folder: Path) -> dic
         package = fetch(name, version, Path(scratch))
         licence = json.loads((package / "package.json").read_text())["license"]
         for file in files:
+            (target / file).parent.mkdir(exist_ok=True)
             (target / file).write_bytes(SOURCE_MAP.sub(b"\n", (package / file).read_bytes()))
     digests = {file: sha256(target / file) for file in files}
     return {"name": name, "version": version, "licence": licence, "sha256": digests}

@@ -61,8 +61,10 @@ ROUTES: dict[str, tuple[dict[str, Any], dict[str, Number], dict[str, tuple[str, 
     "/sim/spaceshot": (
         {**ENSEMBLE, "num_perturbations": 1},
         {**PLAN, "num_perturbations": Number(1, 100, whole=True, required=False, default=20)},
-        {**WORDS, "wait": ("true", "false")},
+        {**WORDS, "wait": ("true", "false"), "detail": ("places", "full")},
     ),
+    "/sim/zone": ({"lat": 10, "lon": 20}, PLACE, {}),
+    "/sim/nearby": ({"lat": 10, "lon": 20}, PLACE, {}),
 }
 NOT_NUMBERS = {
     "nan": "nan",
@@ -139,6 +141,7 @@ def test_every_parameter_that_is_documented_is_walked(client: FlaskClient) -> No
         *EVERY_TIME,
         *EVERY_WORD,
         *((route, "request_id") for route in BY_NAME),
+        ("/sim/places", "q"),
     }
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from habsim import export
+from habsim.export_scene import rfc3339
 
 T0 = 1795543200  # 2026-11-24T18:00:00Z
 NAMESPACES = {"k": "http://www.opengis.net/kml/2.2", "gx": "http://www.google.com/kml/ext/2.2"}
@@ -26,6 +27,7 @@ PARAMETERS = {
     "desc": 6.0,
     "coeff": 1.0,
     "descent_model": "constant",
+    "detail": "places",
 }
 SQUARE = [[0.0, 0.0], [4.0, 0.0], [4.0, 4.0], [0.0, 4.0], [0.0, 0.0]]
 HOLE = [[1.0, 1.0], [1.0, 2.0], [2.0, 2.0], [2.0, 1.0], [1.0, 1.0]]
@@ -62,6 +64,7 @@ def ensemble(**changes: Any) -> dict[str, Any]:
             [37.55, -121.45, "mc_0_0"],
             [37.56, -121.46, "mc_2_13"],
         ],
+        "landings": [[LANDED[2], LANDED[3]], [10.0, T0 + 9000], [30.0, T0 + 7300.5], [12.5, T0 + 9100]],
         "landing": {
             "mean": {"lat": 37.55, "lon": -121.45},
             "likely": {"lat": 37.51, "lon": -121.51},
@@ -126,7 +129,9 @@ def geojson_of(kind: str, demo: bool = False) -> str:
 
 def csv_of(kind: str, demo: bool = False) -> str:
     return (
-        export.flight_csv(flight(demo=demo)) if kind == "flight" else export.ensemble_csv(ensemble(demo=demo))
+        export.flight_csv(flight(demo=demo))
+        if kind == "flight"
+        else export.ensemble_csv(ensemble(demo=demo), full=False)
     )
 
 
@@ -169,13 +174,25 @@ def test_a_phase_of_no_duration_is_absent() -> None:
 
 
 def test_an_ensembles_csv_has_the_landings_in_the_heatmaps_order() -> None:
-    assert export.ensemble_csv(ensemble()) == (
+    assert export.ensemble_csv(ensemble(), full=False) == (
         "latitude,longitude,model_id\n"
         "37.500000,-121.500000,model_0\n"
         "37.600000,-121.400000,model_2\n"
         "37.550000,-121.450000,mc_0_0\n"
         "37.560000,-121.460000,mc_2_13\n"
     )
+
+
+def test_a_full_csv_has_member_variation_altitude_and_time_of_each_landing() -> None:
+    found = rows(export.ensemble_csv(ensemble(), full=True))
+    assert [(row["model_id"], row["member"], row["variation"]) for row in found] == [
+        ("model_0", "0", ""),
+        ("model_2", "2", ""),
+        ("mc_0_0", "0", "0"),
+        ("mc_2_13", "2", "13"),
+    ]
+    assert (found[2]["altitude_m"], float(found[2]["unix_time"])) == ("30.0", T0 + 7300.5)
+    assert found[3]["time_utc"] == rfc3339(T0 + 9100)
 
 
 def test_a_track_has_a_time_and_a_place_for_every_point() -> None:

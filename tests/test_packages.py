@@ -13,10 +13,11 @@ LOCKS = {"requirements.txt": "requirements.lock", "requirements-grib.txt": "requ
 
 
 def requirements(name: str) -> list[Requirement]:
-    """Return the requirements in a file, hashes left out."""
+    """Return the requirements in a file, hashes and what is for PyPy alone left out."""
     lines = (ROOT / name).read_text().replace("\\\n", "").splitlines()
     lines = [re.sub(r" +(--hash|#).*", "", line) for line in lines if line[:1].isalnum()]
-    return [Requirement(line) for line in lines]
+    asked = [Requirement(line) for line in lines]
+    return [each for each in asked if '== "PyPy"' not in str(each.marker)]
 
 
 def pins(name: str) -> dict[str, str]:

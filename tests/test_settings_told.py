@@ -9,7 +9,7 @@ import pytest
 from habsim.settings import Settings
 
 ROOT = Path(__file__).parent.parent
-READERS = ("habsim/settings.py", "app.py", "gunicorn_config.py")
+READERS = ("habsim/settings.py", "app.py", "gunicorn_config.py", "scripts/auto_downloader.py")
 NAME = re.compile(r"PORT|SECRET_KEY|(AWS|S3|HABSIM|FLASK|WEB|GOOGLE)_[A-Z0-9_]+")
 
 
