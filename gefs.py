@@ -17,7 +17,7 @@ from threading import Event
 
 from habsim import demo
 from habsim.cycle import PERIOD, Cycle
-from habsim.errors import HabsimError, InvalidRequestError, StoreError
+from habsim.errors import FolderError, HabsimError, InvalidRequestError, StoreError
 from habsim.files import claim, publish
 from habsim.stores import ELEVATION, WHICH, FolderStore, Store
 
@@ -300,21 +300,24 @@ def watch(
     tick = min(period, _CLEANING)
     warmed = _warmed(cycles, warm)
     while not stop.wait(tick):
-        with claim(elected) as held:
-            looked = -math.inf
-            while held and not stop.is_set():
-                more = False
-                try:
-                    if time.monotonic() - looked >= period:
-                        looked = time.monotonic()
-                        prepare()
-                        if cycles.look()[0].cycle != warmed:
-                            warmed = _warmed(cycles, warm)
-                    cycles.clean()
-                    more = cycles.complete()
-                except (HabsimError, OSError) as error:
-                    logger.warning("following the store: %s", error)
-                stop.wait(0.0 if more else tick)
+        try:
+            with claim(elected) as held:
+                looked = -math.inf
+                while held and not stop.is_set():
+                    more = False
+                    try:
+                        if time.monotonic() - looked >= period:
+                            looked = time.monotonic()
+                            prepare()
+                            if cycles.look()[0].cycle != warmed:
+                                warmed = _warmed(cycles, warm)
+                        cycles.clean()
+                        more = cycles.complete()
+                    except (HabsimError, OSError) as error:
+                        logger.warning("following the store: %s", error)
+                    stop.wait(0.0 if more else tick)
+        except FolderError as error:  # so nobody can be elected now
+            logger.warning("following the store: %s", error)
 
 
 def _warmed(cycles: Cycles, warm: Callable[[], None]) -> Cycle | None:

@@ -30,7 +30,7 @@ _POLL = 0.05  # s, between looks for a free slot
 _USE = 60.0  # s, to which the time of the last use is known
 _BLOCK = 512  # bytes, in which stat(2) counts what a file has on disk
 SPARSE = ".mirror"  # suffix
-_BEGUN = 64 << 10  # bytes, more than a sparse file has on disk at first
+_BEGUN = 128 << 10  # bytes, more than a sparse file has on disk at first
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 logger = logging.getLogger(__name__)

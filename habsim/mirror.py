@@ -6,10 +6,10 @@
     from the next page    a byte for each piece of the object, 1 once all its data are there
 
 A piece's byte is written after its data, and everything by `pwrite`: a full disk is an error, where a store
-into a mapped hole would be a SIGBUS.  Nothing is synced, so after a crash of the machine nothing can be
-trusted: the next boot gives other names, and never looks.  The same data may be written twice, by two workers
-that miss them at once; other data never are, because each read names the version.  A mirror may be unlinked,
-never truncated.
+into a mapped hole, or on tmpfs a mere look at it, would be a SIGBUS.  Nothing is synced, so after a crash of
+the machine nothing can be trusted: the next boot gives other names, and never looks.  The same data may be
+written twice, by two workers that miss them at once; other data never are, because each read names the
+version.  A mirror may be unlinked, never truncated.
 
 An object's checksum covers all of it and says nothing about parts: what is damaged on the way and still a
 number goes unnoticed here.  Whole copies are checked.
@@ -148,8 +148,8 @@ def begin(stream: BinaryIO, name: str, size: int, read: Read, survey: Survey) ->
     probe = Probe(size, read)
     pieces = survey(cast(BinaryIO, probe), name, probe.expect)
     probe.save(stream)
-    stream.flush()
-    os.ftruncate(stream.fileno(), _map_offset(size) + pieces.count)
+    stream.seek(_map_offset(size))
+    stream.write(bytes(pieces.count))
 
 
 def share(path: Path, size: int) -> float:

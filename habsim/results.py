@@ -60,7 +60,7 @@ class Results:
     def _sweep(self) -> None:
         """Remove what is too old, then the oldest until the rest fits; others may be sweeping too."""
         files = []
-        for path in self._folder.glob("[0-9a-f]*.*"):
+        for path in self._folder.iterdir():  # also what was left half made
             with suppress(FileNotFoundError):
                 status = path.stat()
                 files.append((status.st_mtime, status.st_size, path))

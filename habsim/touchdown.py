@@ -47,14 +47,17 @@ def _cell(terrain: Terrain, row: int, column: int) -> int:
 
 
 @compiled
-def _expect(terrain: Terrain, first: int, last: int) -> None:
-    """Mark those of the rows `first` to `last` that are not here: what is made of them counts for nothing."""
+def _are_here(terrain: Terrain, first: int, last: int) -> bool:
+    """Return whether the rows `first` to `last` are here; those missing are marked, and must not be read."""
     if terrain.present == 0:
-        return
+        return True
+    whole = True
     for row in range(min(max(first, 0), terrain.rows - 1), min(max(last, 0), terrain.rows - 1) + 1):
         if read_flag(terrain.present + row) == 0:
             raise_flag(terrain.wanted + row)
             raise_flag(terrain.wanted + terrain.rows)
+            whole = False
+    return whole
 
 
 @compiled
@@ -72,7 +75,8 @@ def ground(terrain: Terrain, lat: float, lon: float) -> float:
     y -= row
     x -= column
     column %= terrain.columns
-    _expect(terrain, row, row + 1)
+    if not _are_here(terrain, row, row + 1):
+        return 0.0
     north = (1.0 - x) * _cell(terrain, row, column) + x * _cell(terrain, row, column + 1)
     south = (1.0 - x) * _cell(terrain, row + 1, column) + x * _cell(terrain, row + 1, column + 1)
     return (1.0 - y) * north + y * south
@@ -86,7 +90,8 @@ def _highest(terrain: Terrain, y0: float, x0: float, y1: float, x1: float) -> in
     width = math.floor(max(x0, x1)) + 2 - west
     west %= terrain.columns
     first, last = math.floor(min(y0, y1)), math.floor(max(y0, y1)) + 1
-    _expect(terrain, first, last)
+    if not _are_here(terrain, first, last):
+        return highest
     for row in range(first, last + 1):
         for column in range(west, west + width):
             highest = max(highest, _cell(terrain, row, column))

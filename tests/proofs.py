@@ -28,6 +28,7 @@ import psutil
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+import windfile
 from habsim import member
 from habsim.bucket import Bucket
 from habsim.cycle import Cycle
@@ -198,10 +199,28 @@ class Site:
         return list(self.data.rglob("*.partial"))
 
     def check_copies(self) -> None:
-        """Every visible copy is its object, to the byte."""
+        """Every visible copy is its object, to the byte; of a mirror, every piece that counts."""
         for copy in self.copies():
             name = re.sub(r"\.[0-9a-f]{12}\.npz$", ".npz", copy.name)
             assert copy.read_bytes() == self.bucket.read(name, 1 << 30), copy.name
+        self.check_mirrors()
+
+    def check_mirrors(self) -> int:
+        """Every piece that counts in a mirror is the object's; return how many pieces do."""
+        count = 0
+        for mirror in (self.data / "gefs").glob("*.mirror"):
+            name = f"{mirror.name.split('.')[0]}.npz"
+            content = self.bucket.read(name, 1 << 30)
+            assert content is not None
+            pieces = windfile.survey(io.BytesIO(content), name, lambda ranges: None)
+            held = mirror.read_bytes()
+            present = np.flatnonzero(np.frombuffer(held[-pieces.count :], np.uint8))
+            for start, size in pieces.arrays:
+                for number in present.tolist():
+                    first = start + number * size
+                    assert held[first : first + size] == content[first : first + size], (mirror.name, number)
+            count += len(present)
+        return count
 
     @contextmanager
     def serving(self, *launcher: str, **changes: str) -> Iterator[Server]:

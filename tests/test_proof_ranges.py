@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-import windfile
 from habsim import member
 from habsim.cycle import PERIOD, Cycle
 from habsim.files import publish
@@ -66,26 +65,6 @@ def shares(server: Server) -> list[float]:
     return list(present.values())
 
 
-def check_mirrors(site: Site) -> int:
-    """Every byte that counts in a mirror is the object's; return how many pieces do."""
-    count = 0
-    for path in (site.data / "gefs").glob("*.mirror"):
-        name = f"{path.name.split('.')[0]}.npz"
-        content = site.bucket.read(name, 1 << 30)
-        assert content is not None
-        held = path.read_bytes()
-        with (site.folder / "object").open("w+b") as stream:
-            stream.write(content)
-            pieces = windfile.survey(stream, name, lambda ranges: None)
-        present = np.flatnonzero(np.frombuffer(held[-pieces.count :], np.uint8))
-        for start, size in pieces.arrays:
-            for number in present.tolist():
-                first = start + number * size
-                assert held[first : first + size] == content[first : first + size], (path.name, number)
-        count += len(present)
-    return count
-
-
 @pytest.mark.parametrize("heights", [False, True])
 def test_answers_are_those_over_a_folder_to_the_last_digit(
     site: Site, heights: bool, tell: Callable[[str], None]
@@ -119,7 +98,7 @@ def test_answers_are_those_over_a_folder_to_the_last_digit(
         tell(
             f"{len(PLACES)} places, poles and seams: equal; {100 * max(shares(far)):.0f} % of members fetched"
         )
-    assert check_mirrors(site) > 0
+    assert site.check_mirrors() > 0
     assert site.copies() == []
 
 
@@ -136,7 +115,7 @@ def test_many_who_ask_of_an_empty_cache_far_away_are_answered_right(
             right(answer, number, 10.0)
         fetched = server.figure("habsim_download_bytes_total") / 1e6
         tell(f"8 workers, 32 clients, {len(numbers)} random sites: all right, {fetched:.1f} MB fetched")
-    assert check_mirrors(site) > 0
+    assert site.check_mirrors() > 0
 
 
 @pytest.mark.parametrize("fault", FAULTS)
@@ -147,7 +126,7 @@ def test_ranges_that_come_wrong_now_and_then_harm_nobody(site: Site, fault: Faul
             site.front.strike(fault, times=2)  # a range is tried three times, at least
             right(server.ask("/sim/spaceshot", ensemble(number)), number, 10.0)
         assert site.front.struck == 20
-    check_mirrors(site)
+    site.check_mirrors()
 
 
 @pytest.mark.parametrize("fault", [*FAULTS, Fault.REFUSED])
@@ -163,7 +142,7 @@ def test_ranges_that_go_on_coming_wrong_are_an_error_until_they_do_not(
         site.front.heal()
         right(server.ask("/sim/spaceshot", ensemble(20_000)), 20_000, 10.0)
         tell(f"every range {fault.name.lower()}: 503, {answer.json()['error']}")
-    check_mirrors(site)
+    site.check_mirrors()
 
 
 def test_members_replaced_while_many_ask_are_never_mixed(site: Site, tell: Callable[[str], None]) -> None:
@@ -183,7 +162,7 @@ def test_members_replaced_while_many_ask_are_never_mixed(site: Site, tell: Calla
         answered = sum(client.result() for client in asking)
         right(server.ask("/sim/spaceshot", ensemble(20_006)), 20_006, -10.0)
         tell(f"all members replaced under load: {answered} answers, no flight in mixed winds")
-    check_mirrors(site)
+    site.check_mirrors()
 
 
 def wholly_new(server: Server) -> bool:
@@ -230,14 +209,14 @@ def test_workers_killed_at_random_leave_nothing_that_is_trusted_and_wrong(
             victims = server.workers()
             if victims:
                 chance.choice(victims).kill()
-            check_mirrors(site)
+            site.check_mirrors()
         over.set()
         answered = sum(client.result() for client in asking)
         eventually(lambda: len(server.workers()) == 4, "new workers")
         for number in range(100, 30_000, 2500):
             right(server.ask("/sim/spaceshot", ensemble(number)), number, 10.0)
         tell(f"{KILLS} workers killed at random: {answered} answers before and after, none wrong")
-    assert check_mirrors(site) > 0
+    assert site.check_mirrors() > 0
 
 
 def ask_on(server: Server, over: Event, first: int) -> int:
