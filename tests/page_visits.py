@@ -100,7 +100,7 @@ def visit(chrome: Browser, demo: str) -> Iterator[Visit]:
 
 def ready(page: Page) -> None:
     """Return when the page can be used, knows the forecast, and has its map or knows that there is none."""
-    wait_until(page, "document.documentElement.dataset.ready === 'true'")
+    wait_until(page, "document.documentElement?.dataset.ready === 'true'")
     wait_until(page, "['drawn', 'none'].includes(document.documentElement.dataset.map)")
     wait_until(page, "!document.querySelector('#forecast').textContent.startsWith('Looking')")
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from habsim.earth import geometric, geopotential, lat_lon, unit_vectors, wrap
+from habsim.earth import RADIUS, geometric, geopotential, lat_lon, unit_vectors, way, wrap
 
 
 @pytest.mark.parametrize(
@@ -58,3 +58,20 @@ def test_the_axes_point_to_greenwich_to_90_east_and_to_the_north_pole() -> None:
     vectors = unit_vectors(np.array([0.0, 0.0, 90.0, -90.0]), np.array([0.0, 90.0, 12.0, 12.0]))
     expected = [[1, 0, 0], [0, 1, 0], [0, 0, 1], [0, 0, -1]]
     np.testing.assert_allclose(vectors, expected, atol=1e-15)
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "distance", "bearing"),
+    [
+        ((0.0, 0.0), (0.0, 1.0), RADIUS * np.pi / 180.0, 90.0),
+        ((0.0, 0.0), (1.0, 0.0), RADIUS * np.pi / 180.0, 0.0),
+        ((0.0, 179.5), (0.0, -179.5), RADIUS * np.pi / 180.0, 90.0),
+        ((0.0, -179.5), (0.0, 179.5), RADIUS * np.pi / 180.0, 270.0),
+        ((60.0, 0.0), (60.0, 180.0), RADIUS * np.pi / 3.0, 0.0),  # over the pole
+        ((10.0, 20.0), (10.0, 20.0), 0.0, 0.0),
+    ],
+)
+def test_a_way_has_the_length_and_bearing_of_its_great_circle(
+    start: tuple[float, float], end: tuple[float, float], distance: float, bearing: float
+) -> None:
+    assert way(start, end) == pytest.approx((distance, bearing), abs=1e-6)

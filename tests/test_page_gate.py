@@ -35,7 +35,8 @@ def gated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 def log_in(page: Page, password: str = PASSWORD) -> None:
     page.get_by_label("Password").fill(password)
-    page.get_by_role("button", name="Log in").click()
+    with page.expect_navigation():
+        page.get_by_role("button", name="Log in").click()
 
 
 def test_the_log_in_page_lets_in_who_knows_the_password_and_keeps_the_flight(

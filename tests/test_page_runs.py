@@ -40,7 +40,7 @@ def test_one_click_shows_where_it_lands_and_how_sure_that_is(visit: Visit, demo:
     assert fact(page, "point").startswith(point)
     for level, area in zip((50, 90), landing["areas"], strict=True):
         text = fact(page, f"area-{level}")
-        size, share = re.match(r"([\d.]+) km² (\d+) % of simulated landings", text).groups()  # type: ignore[union-attr]
+        size, share = re.match(r"([\d.]+) km² ([\d.]+) % of simulated landings", text).groups()  # type: ignore[union-attr]
         assert float(size) == pytest.approx(area["area_km2"], rel=0.01)
         assert float(share) == pytest.approx(100 * area["share"], abs=0.5)
     assert fact(page, "landed") == "21 of 21 members 420 of 420 variations"

@@ -14,6 +14,7 @@ import pytest
 from flask.testing import FlaskClient
 from PIL import Image
 
+from habsim.earth import way
 from tests.service import ENSEMBLE, FLIGHT, SINGLE, application, error, get
 from tests.stores import (
     CYCLE,
@@ -69,10 +70,12 @@ def test_the_answer_has_everything_that_is_promised(client: FlaskClient) -> None
     assert answer["failed_models"] == []
     assert set(answer) == {
         "paths", "phases", "heatmap_data", "request_id", "gefs", "demo", "failed_models", "partial",
-        "landing",
+        "landing", "landings",
     }  # fmt: skip
     landing = answer["landing"]
-    assert set(landing) == {"mean", "likely", "spread_m", "time", "areas", "density"}
+    assert set(landing) == {
+        "mean", "likely", "spread_m", "time", "areas", "density", "water", "elevation_m", "from_launch",
+    }  # fmt: skip
     assert set(landing["mean"]) == set(landing["likely"]) == {"lat", "lon"}
     assert set(landing["time"]) == {"mean", "sd"}
     assert [area["level"] for area in landing["areas"]] == [0.5, 0.9]
@@ -80,6 +83,32 @@ def test_the_answer_has_everything_that_is_promised(client: FlaskClient) -> None
         assert set(area) == {"level", "share", "area_km2", "geometry"}
         assert 0 < area["share"] <= 1
         assert area["geometry"]["type"] == "MultiPolygon"
+
+
+def test_every_landing_has_its_altitude_and_time(client: FlaskClient) -> None:
+    answer = get(client, "/sim/spaceshot", ENSEMBLE, num_perturbations=2)
+    assert len(answer["landings"]) == len(answer["heatmap_data"])
+    for path, place, end in zip(answer["paths"], answer["heatmap_data"], answer["landings"], strict=False):
+        assert path[-1] == [*place[:2], *end]  # the nominal flights come first
+
+
+def test_where_the_likely_landing_lies_is_told(client: FlaskClient) -> None:
+    answer = get(client, "/sim/spaceshot", ENSEMBLE)
+    likely = answer["landing"]["likely"]
+    distance, bearing = way((ENSEMBLE["lat"], ENSEMBLE["lon"]), (likely["lat"], likely["lon"]))
+    told = answer["landing"]["from_launch"]
+    assert told["distance_m"] == pytest.approx(distance, abs=1.0)
+    assert told["bearing_deg"] == pytest.approx(bearing, abs=0.1)
+    assert answer["landing"]["elevation_m"] == get(client, "/sim/elev", likely)["elevation"]
+
+
+@pytest.mark.parametrize(("place", "share"), [({"lat": 0.0, "lon": -150.0}, 1.0), ({}, 0.0)])
+def test_landings_in_water_are_counted(client: FlaskClient, place: dict[str, float], share: float) -> None:
+    """In the Pacific all of them, at 10 N 20 E, in Chad, none."""
+    water = get(client, "/sim/spaceshot", ENSEMBLE, **place)["landing"]["water"]
+    members = len(WINDS)
+    wet = members if share else 0
+    assert water == {"share": share, "members": wet, "of": members, "covers": "sea and large lakes"}
 
 
 def test_landings_are_named_by_member_nominal_flights_first(client: FlaskClient) -> None:

@@ -256,7 +256,7 @@ wirePlaces((place, town) => {
   around.called(town);
   change(place);
   view.setLaunch(state, true);
-}, (sentence) => markProblems({ lat: sentence }, false));
+}, (sentence) => markProblems({ lat: sentence }, false), () => form.show(state, around.zone()));
 wirePresets(() => toAddress({ ...state, timestamp: NaN }), (address) => {
   change({ ...fromAddress(address, state, now()).state, timestamp: state.timestamp });
   run(state.run);

@@ -8,10 +8,16 @@ const LIGHT = { ascent: "#1769d1", coast: "#d97706", descent: "#c81e1e", area: "
 const DARK = { ascent: "#62a8ff", coast: "#ffb454", descent: "#ff7b72", area: "#c79bf2", landing: "#c4a1ff", nominal: "#f3f4f6", pale: "#10181f" };
 const ORDER = ["areas", "paths", "landings", "launches", "drawing", "balloons"];
 
-/** Return the map in `element`; raises an error that says why there is none. */
+/**
+ * Return the map in `element`; raises an error that says why there is none.
+ *
+ * @param {HTMLElement} element
+ */
 export async function openGoogle(element, options) {
   const { key, map_id: mapId } = options.google;
-  const refused = new Promise((_, reject) => (window.gm_authFailure = () => reject(new Error("the key is refused"))));
+  const refused = new Promise((_, reject) => {
+    Object.assign(window, { gm_authFailure: () => reject(new Error("the key is refused")) });
+  });
   const late = new Promise((_, reject) => setTimeout(() => reject(new Error("it does not answer")), PATIENCE));
   const wait = (work) => Promise.race([work, refused, late]);
   late.catch(() => {});
@@ -89,30 +95,51 @@ export async function openGoogle(element, options) {
 
 const point = ({ lat, lon }) => ({ lat, lng: lon });
 
-/** Load Google's script; raises if it cannot be had. */
+/**
+ * Load Google's script; raises if it cannot be had.
+ *
+ * @param {string} key
+ * @param {string} mapId
+ */
 function load(key, mapId) {
   return new Promise((resolve, reject) => {
-    window.habsimGoogle = () => resolve(undefined);
+    Object.assign(window, { habsimGoogle: resolve });
     const query = new URLSearchParams({ key, v: "weekly", loading: "async", callback: "habsimGoogle", auth_referrer_policy: "origin" });
     if (mapId) query.set("map_ids", mapId);
     const script = document.createElement("script");
     script.src = `${LOADER}?${query}`;
-    script.nonce = document.querySelector("script[nonce]")?.nonce ?? "";
+    const trusted = /** @type {HTMLScriptElement|null} */ (document.querySelector("script[nonce]"));
+    script.nonce = trusted?.nonce ?? "";
     script.addEventListener("error", () => reject(new Error("its script cannot be loaded")));
     document.head.append(script);
   });
 }
 
-/** Return a layer of its own, so that layers lie in order and hide alone; clicks go through to the map. */
+/**
+ * Return a layer of its own, so that layers lie in order and hide alone; clicks go through to the map.
+ *
+ * @param {typeof google.maps} maps
+ * @param {google.maps.Map} map
+ * @param {google.maps.Data.StylingFunction} style
+ */
 function layer(maps, map, style) {
   const data = new maps.Data({ map });
   data.setStyle(style);
   return data;
 }
 
-/** Return how a feature of a layer looks. */
+/**
+ * Return how a feature of a layer looks.
+ *
+ * @param {string} name
+ * @param {google.maps.Data.Feature} feature
+ * @param {Record<string, string>} colour
+ * @param {number} order
+ * @param {typeof google.maps} maps
+ * @returns {google.maps.Data.StyleOptions}
+ */
 function look(name, feature, colour, order, maps) {
-  const get = (property) => feature.getProperty(property);
+  const get = (property) => /** @type {any} */ (feature.getProperty(property));
   const base = { clickable: false, zIndex: 10 * order + Number(Boolean(get("control") || get("nominal") || get("chosen"))) };
   const dot = (fillColor, scale, strokeWeight) => ({
     ...base,
@@ -133,7 +160,13 @@ function look(name, feature, colour, order, maps) {
   return { ...dot(colour.pale, 5, 2), fillColor: colour.coast, fillOpacity: 0.15, strokeColor: colour.coast, strokeWeight: 2.5 };
 }
 
-/** Return the map's plane in pixels of the present zoom. */
+/**
+ * Return the map's plane in pixels of the present zoom.
+ *
+ * @param {typeof google.maps} maps
+ * @param {google.maps.Map} map
+ * @param {HTMLElement} element
+ */
 function surfaceOf(maps, map, element) {
   const scale = () => 2 ** map.getZoom();
   return {
@@ -151,7 +184,12 @@ function surfaceOf(maps, map, element) {
   };
 }
 
-/** Return the pin at the launch, a marker that pointers drag and keys move. */
+/**
+ * Return the pin at the launch, a marker that pointers drag and keys move.
+ *
+ * @param {typeof google.maps} maps
+ * @param {google.maps.Map} map
+ */
 function pin(maps, map, surface, { centre, moved }) {
   const where = () => {
     const { lat, lng } = new maps.LatLng(marker.position).toJSON();

@@ -14,8 +14,8 @@ const within = ({ admin, country }) => [admin, country && countries.of(country)]
 /** Return a town's name with its region and country. */
 export const townName = (town) => [town.name, within(town)].filter(Boolean).join(", ");
 
-/** Wire the field; `chosen` is called with {lat, lon} and the town or null, `refused` with a sentence. */
-export function wirePlaces(chosen, refused) {
+/** Wire the field; `chosen` is called with {lat, lon} and the town or null, `refused` with a sentence, `left` when done. */
+export function wirePlaces(chosen, refused, left) {
   const field = byId("place");
   const list = byId("towns");
   let towns = [];
@@ -113,7 +113,8 @@ export function wirePlaces(chosen, refused) {
 
   field.addEventListener("focus", () => field.select());
   field.addEventListener("blur", () => {
-    if (unsettled) settle();
-    else close();
+    if (unsettled) return settle();
+    close();
+    return left();
   });
 }

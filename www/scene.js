@@ -7,6 +7,7 @@ export function scene() {
   let map = null;
   let last = null;
   let launch = null;
+  let now = []; // where the balloons are
 
   /** Draw all that was flown; of a window, the chosen launch and the landing of each. */
   function draw() {
@@ -32,6 +33,7 @@ export function scene() {
       if (launch) map.setLaunch(launch);
       fit();
       draw();
+      this.showBalloons(now);
     },
     /** Put the pin at {lat, lon}; `look` moves the map there. */
     setLaunch(place, look = false) {
@@ -53,6 +55,7 @@ export function scene() {
     },
     /** Draw the balloons at their places. */
     showBalloons(places) {
+      now = places;
       map?.setLayer("balloons", balloons(places));
     },
   };
