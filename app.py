@@ -20,11 +20,12 @@ from flask_cors import CORS
 from werkzeug.serving import run_simple
 
 from elev import publish_embedded
-from gefs import Cycles, DefaultStore, Forecast, watch
-from habsim import errors, export, kernel, logs
+from gefs import Cycles, Forecast, watch
+from habsim import export, kernel, logs
 from habsim.around import around
 from habsim.attempts import Attempts
 from habsim.bucket import Bucket
+from habsim.default_store import DefaultStore
 from habsim.errors import (
     HabsimError,
     InvalidRequestError,
@@ -32,18 +33,18 @@ from habsim.errors import (
     TimeLimitError,
     UnavailableError,
 )
+from habsim.following import following, under_way
 from habsim.gate import guard
 from habsim.headers import compress, protect
 from habsim.http import answer_errors, json_response
 from habsim.metrics import Metrics, serve
 from habsim.pages import pages
-from habsim.progress import COMPLETE, Progress, ProgressBoard
+from habsim.progress import ProgressBoard
 from habsim.query import (
     EnsembleQuery,
     FlightQuery,
     PlaceQuery,
     Query,
-    ResultQuery,
     column_query,
     single_query,
 )
@@ -99,7 +100,7 @@ def create_app(settings: Settings | None = None, bucket: Bucket | None = None) -
     metrics.look_up(cycles.accepted, runs.active)
     app.extensions["habsim"] = Predictor(cycles, library, runs, metrics)
     app.extensions["habsim.metrics"] = metrics
-    app.extensions["habsim.streams"] = Streams(runs, metrics.streams)
+    streams = app.extensions["habsim.streams"] = Streams(runs, metrics.streams)
     app.extensions["habsim.settings"] = settings
     app.extensions["habsim.prepare"] = prepare
     CORS(
@@ -113,7 +114,7 @@ def create_app(settings: Settings | None = None, bucket: Bucket | None = None) -
     private = settings.password is not None
     protect(app, private=private, proxies=settings.proxies, online_layers=settings.online_layers)
     compress(app)
-    for blueprint in (sim, probes, around(results), pages(WEB, settings)):
+    for blueprint in (sim, probes, following(runs, streams), around(results), pages(WEB, settings)):
         app.register_blueprint(blueprint)
     answer_errors(app, STATUSES, details=not settings.production)
     app.after_request(_mark_demo)
@@ -195,7 +196,7 @@ def spaceshot() -> Response:
     run = _predictor().ensemble(_forecast(), query.plan(), query.num_perturbations)
     if query.wait == "false":
         _predictor().begin(run)
-        return _under_way(run.identity)
+        return under_way(_predictor().runs, run.identity)
     answer = _predictor().answer(run)
     return json_response(answer) if query.format == "json" else _file("ensemble", query, orjson.loads(answer))
 
@@ -208,57 +209,6 @@ def _file(kind: str, query: FlightQuery, result: dict[str, Any]) -> Response:
     response = Response(text, mimetype=export.MEDIA_TYPES[query.format])
     response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
     return response
-
-
-@sim.get("/result")
-def result() -> Response:
-    """Return a finished ensemble, or how far it is."""
-    identity = _query(ResultQuery).request_id
-    answer = _predictor().runs.results.answer(identity)
-    return _under_way(identity) if answer is None else json_response(answer)
-
-
-def _under_way(identity: str) -> Response:
-    """Return 202 with the progress of a run that has not ended, or its error."""
-    state = _progress(identity)
-    if state.error is not None:
-        raise getattr(errors, state.kind or "UnavailableError")(state.error)
-    links = {
-        "request_id": identity,
-        "progress": f"/sim/progress-stream?request_id={identity}",
-        "result": f"/sim/result?request_id={identity}",
-    }
-    return json_response({**links, **state.as_json()}, 202)
-
-
-def _progress(identity: str) -> Progress:
-    runs = _predictor().runs
-    state = runs.progress(identity)
-    kept = runs.results.answer(identity) is not None
-    if state is None and kept:
-        state = Progress(1, 1, COMPLETE)
-    if state is None or (state.status == COMPLETE and not kept):
-        raise NotFoundError(f"there is no run {identity}, or no longer: ask for the ensemble again")
-    return state
-
-
-@sim.get("/progress-stream")
-def progress_stream() -> Response:
-    """Return a run's progress as server-sent events."""
-    identity = _query(ResultQuery).request_id
-    _progress(identity)
-    streams = cast(Streams, current_app.extensions["habsim.streams"])
-    return streams.response(identity, request.environ.get("gunicorn.socket"))
-
-
-@sim.get("/density")
-def density() -> Response:
-    """Return the picture of an ensemble's landing density."""
-    identity = _query(ResultQuery).request_id
-    picture = _predictor().runs.results.picture(identity)
-    if picture is None:
-        raise NotFoundError(f"there is no result {identity}, or no longer: ask for the ensemble again")
-    return Response(picture, mimetype="image/png")
 
 
 @sim.get("/elev")

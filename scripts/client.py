@@ -15,9 +15,10 @@ from typing import Any
 import orjson
 
 from elev import Elevation, publish_embedded
-from gefs import Cycles, DefaultStore
+from gefs import Cycles
 from habsim import kernelcache
 from habsim.answer import check_enough, compose
+from habsim.default_store import DefaultStore
 from habsim.ensemble import Ensemble
 from habsim.errors import HabsimError, OutsideForecastError, SettingsError
 from habsim.flight import FlightPlan

@@ -12,8 +12,9 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from elev import publish_embedded
-from gefs import Cycles, DemoStore, watch
+from gefs import Cycles, watch
 from habsim.cycle import Cycle
+from habsim.default_store import DemoStore
 from habsim.files import claim
 from habsim.stores import FolderStore
 from tests.service import ENSEMBLE, FLIGHT, SINGLE, application, error, get
