@@ -26,6 +26,7 @@ from habsim import logs
 from habsim.cycle import PERIOD, Cycle
 from habsim.errors import BusyError, HabsimError, InvalidRequestError, UnavailableError
 from habsim.settings import S3Settings, Settings
+from scripts.arguments import USAGE, Parser, cycle_of
 from scripts.downloader.bucket_target import BucketTarget
 from scripts.downloader.collect import Collector
 from scripts.downloader.folder_target import FolderTarget
@@ -44,7 +45,7 @@ from scripts.downloader.plan import MEMBERS, Plan, grib_path
 from scripts.downloader.report import Report
 from scripts.downloader.target import Target, complete, current, point
 
-DONE, NOT_YET, FAILED, USAGE = 0, 1, 2, 3  # exit codes
+DONE, NOT_YET, FAILED = 0, 1, 2  # exit codes
 _CYCLES = 6  # that are looked for, back from now
 _RANGES = 25  # of a GRIB2 file, about, where messages that are not neighbours are asked for one by one
 _GAP = 1 << 20  # bytes, of messages of NOMADS worth fetching together: requests are dear there
@@ -159,26 +160,13 @@ class Downloader:
         print(f"{current(self._target) or 'no cycle'} in the store {self._target.address}")
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        self.print_usage(sys.stderr)
-        self.exit(USAGE, f"{self.prog}: error: {message}\n")
-
-
-def _cycle(text: str) -> Cycle:
-    try:
-        return Cycle(text)
-    except InvalidRequestError as error:
-        raise argparse.ArgumentTypeError(str(error)) from error
-
-
 def parser() -> argparse.ArgumentParser:
     """Return what understands the command line."""
     summary, _, details = (__doc__ or "").partition("\n\n")
     codes = (
         f"Exit codes: {DONE} published or there already, {NOT_YET} not yet, {FAILED} failed, {USAGE} usage."
     )
-    made = _Parser(
+    made = Parser(
         prog="auto_downloader",
         description=summary,
         epilog=f"{details}\n{codes}",
@@ -187,7 +175,7 @@ def parser() -> argparse.ArgumentParser:
     add = made.add_argument
     add("--mode", choices=("single", "daemon"), default="single", help="one cycle, or all as they come")
     add("--check", action="store_true", help="say what is there, download nothing")
-    add("--cycle", type=_cycle, metavar="YYYYMMDDHH", help="this cycle, not the newest complete one")
+    add("--cycle", type=cycle_of, metavar="YYYYMMDDHH", help="this cycle, not the newest complete one")
     add("--members", type=int, default=21, help=f"the control run and perturbed ones, up to {MEMBERS}")
     add("--hours", type=int, default=96, help="of forecast (default 96, up to 384)")
     add("--step", type=int, default=3, help="hours between times (default 3; 6 beyond 240 h)")

@@ -15,7 +15,6 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn
 
 import numpy as np
 
@@ -25,10 +24,11 @@ from elev import publish_embedded
 from habsim import files, member
 from habsim.cycle import Cycle
 from habsim.errors import BadFileError, HabsimError, InvalidRequestError
+from scripts.arguments import USAGE, Parser, cycle_of
 from scripts.fields import MemberArrays, assemble, hpa, stacked, thinned
 from scripts.grib import date, read_fields, read_headers
 
-DONE, FAILED, USAGE = 0, 2, 3  # exit codes
+DONE, FAILED = 0, 2  # exit codes
 INTERVAL = 6 * 3600.0
 REPEAT = 13  # slices of one time, INTERVAL apart: 72 h
 ELEVATION = "worldelev.npy"
@@ -198,19 +198,6 @@ def _span(axis: TimeAxis) -> str:
     return f"{axis.count} slices {axis.interval / 3600.0:g} h apart from {date(axis.start)}"
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        self.print_usage(sys.stderr)
-        self.exit(USAGE, f"{self.prog}: error: {message}\n")
-
-
-def _cycle(text: str) -> Cycle:
-    try:
-        return Cycle(text)
-    except InvalidRequestError as error:
-        raise argparse.ArgumentTypeError(str(error)) from error
-
-
 def _positive(text: str) -> float:
     value = float(text)
     if not 0.0 < value < math.inf:
@@ -230,7 +217,7 @@ def _paths(text: str) -> list[Path]:
 
 def _parser() -> argparse.ArgumentParser:
     summary, _, details = (__doc__ or "").partition("\n\n")
-    parser = _Parser(
+    parser = Parser(
         prog="grib_to_members",
         description=summary,
         epilog=f"{details}\nExit codes: {DONE} done, {FAILED} failed, {USAGE} wrong usage.",
@@ -241,7 +228,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--out", required=True, type=Path, metavar="FOLDER", help="the store to publish in")
     parser.add_argument(
-        "--cycle", type=_cycle, metavar="YYYYMMDDHH", help="stamp the first slice with this hour"
+        "--cycle", type=cycle_of, metavar="YYYYMMDDHH", help="stamp the first slice with this hour"
     )
     parser.add_argument(
         "--interval",

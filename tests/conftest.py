@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -11,6 +12,9 @@ pytest.register_assert_rewrite("tests.proofs")
 from tests.page_visits import chrome, demo, demo_folder, visit  # noqa: E402, F401
 from tests.proofs import Site, site_over  # noqa: E402
 from tests.s3server import S3Server, serving  # noqa: E402
+
+if TYPE_CHECKING:
+    from tests.noaa import Noaa
 
 FIGURES = pytest.StashKey[list[str]]()
 
@@ -47,3 +51,24 @@ def site(s3: S3Server, tmp_path: Path) -> Iterator[Site]:
     """A site of the proof's own, without a cycle."""
     with site_over(s3, tmp_path) as site:
         yield site
+
+
+@pytest.fixture(scope="session")
+def published() -> dict[str, bytes]:
+    """The files of a cycle as NOAA has them, by path."""
+    from tests.noaa import Noaa
+    from tests.test_auto_downloader import CYCLE, MEMBERS, SPACING, TIMES
+
+    host = Noaa()
+    host.publish(CYCLE, MEMBERS, TIMES, SPACING)
+    return host.files
+
+
+@pytest.fixture
+def host(published: dict[str, bytes]) -> "Iterator[Noaa]":
+    """A host that looks like NOAA's, with that cycle."""
+    from tests.noaa import noaa
+
+    with noaa() as running:
+        running.files = dict(published)
+        yield running

@@ -5,7 +5,7 @@ import subprocess
 import sys
 import time
 import zipfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +13,8 @@ import pytest
 
 from habsim import member
 from habsim.cycle import PERIOD, Cycle
-from scripts.auto_downloader import DONE, FAILED, NOT_YET, USAGE
+from scripts.arguments import USAGE
+from scripts.auto_downloader import DONE, FAILED, NOT_YET
 from scripts.downloader.plan import Plan, grib_path
 from tests.noaa import Noaa, cut, noaa, status, truth
 from tests.service import application, get
@@ -31,21 +32,6 @@ PLAN = Plan(CYCLE, MEMBERS, HOURS, STEP, SPACING)
 HALF = 2.0**-11  # relative rounding of float16; IEEE 754
 PACKED = 0.001  # m/s: 16 bits over a range of less than 65 m/s
 STEP_ERROR = 1.0 + 0.05  # m: steps of 2 m, packed in 16 bits
-
-
-@pytest.fixture(scope="module")
-def published() -> dict[str, bytes]:
-    """The files of a cycle, made once."""
-    host = Noaa()
-    host.publish(CYCLE, MEMBERS, TIMES, SPACING)
-    return host.files
-
-
-@pytest.fixture
-def host(published: dict[str, bytes]) -> Iterator[Noaa]:
-    with noaa() as running:
-        running.files = dict(published)
-        yield running
 
 
 def command(*words: str, cycle: Cycle | None = CYCLE) -> list[str]:

@@ -18,9 +18,10 @@ import pytest
 
 from habsim.arrays import Floats
 from habsim.errors import BadFileError, InvalidRequestError
+from scripts.arguments import USAGE
 from scripts.fields import assemble, stacked, thinned
 from scripts.grib import Field, Header, Source, read_fields, read_headers
-from scripts.grib_to_members import DONE, FAILED, USAGE, main
+from scripts.grib_to_members import DONE, FAILED, main
 
 ROWS, COLUMNS = 7, 12
 LAT = np.linspace(90.0, -90.0, ROWS)[:, None]

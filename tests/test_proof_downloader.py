@@ -4,7 +4,7 @@ import signal
 import subprocess
 import time
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -34,21 +34,6 @@ from tests.test_auto_downloader import (
 )
 
 pytestmark = pytest.mark.proof
-
-
-@pytest.fixture(scope="module")
-def published() -> dict[str, bytes]:
-    """The files of a cycle, made once."""
-    host = Noaa()
-    host.publish(CYCLE, MEMBERS, TIMES, SPACING)
-    return host.files
-
-
-@pytest.fixture
-def host(published: dict[str, bytes]) -> Iterator[Noaa]:
-    with noaa() as running:
-        running.files = dict(published)
-        yield running
 
 
 def swapped(files: dict[str, bytes]) -> None:
