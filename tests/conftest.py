@@ -9,7 +9,7 @@ import pytest
 
 pytest.register_assert_rewrite("tests.proofs")
 
-from tests.page_visits import chrome, demo, demo_folder, visit  # noqa: E402, F401
+from tests.page_visits import blind_chrome, chrome, demo, demo_folder, visit, visit_without_map  # noqa: E402, F401
 from tests.proofs import Site, site_over  # noqa: E402
 from tests.s3server import S3Server, serving  # noqa: E402
 

@@ -50,9 +50,29 @@ def demo(demo_folder: Path) -> Iterator[str]:
         yield address
 
 
+@pytest.fixture(scope="session")
+def blind_chrome(chrome: Browser) -> Iterator[Browser]:
+    """A browser without WebGL, in which everything but the map works."""
+    arguments = ["--no-sandbox", "--disable-3d-apis"]
+    started = chrome.browser_type.launch(executable_path=chromium(), args=arguments)
+    yield started
+    started.close()
+
+
 @pytest.fixture
 def visit(chrome: Browser, demo: str) -> Iterator[Visit]:
-    """What opens the page, ready to be used: `visit(query, address=, expected=, routes=, **context)`.
+    """What opens the page; see `visits`."""
+    yield from visits(chrome, demo)
+
+
+@pytest.fixture
+def visit_without_map(blind_chrome: Browser, demo: str) -> Iterator[Visit]:
+    """What opens the page in a browser that has no map, and so needs less time."""
+    yield from visits(blind_chrome, demo)
+
+
+def visits(chrome: Browser, demo: str) -> Iterator[Visit]:
+    """Yield what opens the page, ready to be used: `visit(query, address=, expected=, routes=, **context)`.
 
     `expected` are beginnings of the browser's complaints that belong to the test; `routes` answer for other
     hosts, which may be asked then.

@@ -10,6 +10,12 @@ from tests.page_visits import Visit, answer, fact, question, run, shown
 
 pytestmark = pytest.mark.xdist_group("page")
 
+
+@pytest.fixture
+def visit(visit_without_map: Visit) -> Visit:
+    return visit_without_map
+
+
 NOTICE_400 = ("Failed to load resource: the server responded with a status of 400",)
 
 

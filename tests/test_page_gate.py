@@ -13,6 +13,12 @@ from tests.test_page_access import findings
 
 pytestmark = pytest.mark.xdist_group("page")
 
+
+@pytest.fixture
+def visit(visit_without_map: Visit) -> Visit:
+    return visit_without_map
+
+
 PASSWORD = "a pass phrase"
 FLIGHT = f"?lat=10&lon=20&timestamp={CYCLE.time + 6 * HOUR:.0f}&equil=15000&run=ensemble"
 FORBIDDEN = "Failed to load resource: the server responded with a status of 403"

@@ -16,7 +16,7 @@ from scripts.page_site import site
 from tests.page_visits import Visit, answer, fact, question, run, shown
 from tests.test_page_map import layer, pin
 
-pytestmark = pytest.mark.xdist_group("page")
+pytestmark = pytest.mark.xdist_group("map")
 
 GOOGLE = "https://maps.googleapis.com"
 FAKE = (Path(__file__).parent / "google.maps.fake.js").read_text()

@@ -3,18 +3,16 @@
 import io
 import json
 import math
-from collections.abc import Iterator
 from urllib.parse import parse_qsl
 
 import numpy as np
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
-from scripts.page_site import chromium
-from tests.page_visits import Visit, answer, fact, question, ready, run, shown
+from tests.page_visits import Visit, answer, fact, question, run, shown
 
-pytestmark = pytest.mark.xdist_group("page")
+pytestmark = pytest.mark.xdist_group("map")
 
 MOVES, SECONDS = 20, 4.0  # of the pin; at least half as many answers must be drawn
 RECORD = """
@@ -224,18 +222,8 @@ def test_a_launch_window_labels_each_landing(visit: Visit) -> None:
     assert layer(page, "launches") == 4
 
 
-@pytest.fixture(scope="module")
-def without_webgl(chrome: Browser) -> Iterator[Browser]:
-    arguments = ["--no-sandbox", "--disable-3d-apis"]
-    started = chrome.browser_type.launch(executable_path=chromium(), args=arguments)
-    yield started
-    started.close()
-
-
-def test_without_webgl_everything_but_the_map_works(without_webgl: Browser, demo: str) -> None:
-    page = without_webgl.new_page()
-    page.goto(demo)
-    ready(page)
+def test_without_webgl_everything_but_the_map_works(visit_without_map: Visit) -> None:
+    page = visit_without_map()
     expect(page.locator("[data-notice=map]")).to_contain_text(
         "There is no map here (this browser has no WebGL)."
     )

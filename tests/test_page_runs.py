@@ -19,6 +19,12 @@ from tests.page_visits import Visit, answer, fact, question, run, shown
 
 pytestmark = pytest.mark.xdist_group("page")
 
+
+@pytest.fixture
+def visit(visit_without_map: Visit) -> Visit:
+    return visit_without_map
+
+
 KML = "{http://www.opengis.net/kml/2.2}"
 
 

@@ -15,7 +15,6 @@ const OSM = "https://tile.openstreetmap.org/{z}/{x}/{y}.png";
 /** Return the map in `element`; raises an error that says why there is none. */
 export async function openMapLibre(element, options) {
   await styled();
-  if (!document.createElement("canvas").getContext("webgl2")) throw new Error("this browser has no WebGL");
   const map = new maplibre.Map({
     container: element,
     style: style(options.dark, location.origin),

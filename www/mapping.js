@@ -55,6 +55,7 @@ export async function openMap(element, options) {
     }
   }
   try {
+    if (!document.createElement("canvas").getContext("webgl2")) throw new Error("this browser has no WebGL");
     const { openMapLibre } = await import("./maplibre.js");
     return await openMapLibre(element, options);
   } catch (error) {
