@@ -149,6 +149,18 @@ def test_cancel_stops_following_and_keeps_what_was_shown(visit: Visit, demo_fold
         assert question(page) == before
 
 
+def test_a_window_that_is_cancelled_leaves_nothing_half_done(visit: Visit, demo_folder: Path) -> None:
+    page = visit()
+    with full_server(demo_folder):
+        page.get_by_label("Descent m/s").fill("8.25")
+        page.get_by_role("button", name="Run Multi").click()
+        expect(page.locator("#progress-text")).to_have_text("0 of 12 launches done")
+        expect(page.get_by_role("heading", name="Launch window")).to_be_visible()
+        page.get_by_role("button", name="Cancel").click()
+        expect(page.get_by_role("heading", name="Launch window")).to_be_hidden()
+        expect(page.locator("#sentence")).to_contain_text("Stopped.")
+
+
 def test_a_stream_that_is_cut_gives_way_to_polling(visit: Visit, demo_folder: Path) -> None:
     page = visit("?lat=12&lon=20", expected=("Failed to load resource: net::ERR_FAILED",))
     shown(page)

@@ -157,8 +157,14 @@ async function run(kind, lead = true) {
 
 function cancelled() {
   say("Stopped. What was shown stays.");
+  restore();
   if (shown) return markOld(stale() && "This is the answer for earlier values: you stopped the new one.");
   byId("sentence").textContent = "Stopped. A run that has begun goes on at the server; press its button again to see it.";
+}
+
+/** Show the launch window of the answer at hand, if it is one, in place of one that did not come to its end. */
+function restore() {
+  strip(shown?.launches, shown?.chosen, shown?.asked);
 }
 
 /** Show the window that `asked` has with that launch chosen. */
@@ -208,6 +214,7 @@ function redraw() {
 
 /** Say why there is no answer, and offer what helps. */
 function fail(error, asked) {
+  restore();
   markOld(shown ? "This is an earlier answer: the new one failed." : null);
   explain(error, asked, which, {
     again: () => run(asked.run),

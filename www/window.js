@@ -9,13 +9,14 @@ import { measure, percent } from "./units.js";
 import { clock, day, offsetName } from "./zones.js";
 
 const AT_ONCE = 2; // questions
+const ENDING = [0, 403, 503]; // statuses that tell of the server and not of one launch
 const WET = 0.1; // share in water from which a launch is hatched
 
 /**
  * Return the launches of `state`, one after the other as they are answered.
  *
  * A launch is {time, state, question, flown, error}; `told` is called with all of them after each answer.  Raises
- * what `signal` says when it aborts.
+ * what `signal` says when it aborts, and an error that is not about one launch.
  */
 export async function fly(state, told, signal) {
   const launches = launchTimes(state).map((time) => {
@@ -29,7 +30,7 @@ export async function fly(state, told, signal) {
       try {
         launch.flown = ensemble(await ask(launch.question, signal));
       } catch (error) {
-        if (stopped(error) || error.status === 0 || error.status === 403) throw error;
+        if (stopped(error) || ENDING.includes(error.status)) throw error;
         launch.error = error;
       }
       told(launches);
