@@ -77,7 +77,7 @@ class Tally:
         """Count something."""
         with self.lock:
             self.counts[what] += 1
-            if complaint is not None and len(self.complaints) < 20:
+            if complaint is not None and self.counts[what] <= 10:
                 self.complaints.append(f"{what}: {complaint}")
 
 
@@ -181,9 +181,14 @@ def _events(server: Server, path: str) -> Iterator[dict[str, Any]]:
     with closing(http.client.HTTPConnection("127.0.0.1", server.port, timeout=PATIENCE)) as connection:
         connection.request("GET", path)
         response = connection.getresponse()
+        status = None
         while line := response.readline():
             if line.startswith(b"data: "):
-                yield json.loads(line[6:])
+                event = json.loads(line[6:])
+                status = event["status"]
+                yield event
+        if status not in ("complete", "error"):  # http.client ends a broken stream without a word
+            raise http.client.IncompleteRead(b"")
 
 
 def _trouble(site: Site, tally: Tally, over: Event, pause: float) -> None:
