@@ -247,6 +247,9 @@ def main(words: Sequence[str] | None = None, clock: Clock | None = None) -> int:
         hint = "" if isinstance(error, TroubleError) else "; the store serves what it served before"
         logger.error("failed: %s%s", error, hint)
         return FAILED
+    except Exception:  # Python's own exit code for a bug would say "not yet"
+        logger.exception("failed: this is a bug; the store serves what it served before")
+        return FAILED
 
 
 if __name__ == "__main__":

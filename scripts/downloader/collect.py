@@ -57,7 +57,6 @@ class Collector:
             try:
                 for number in missing:
                     self._member(number, report, fetching, decoding)
-                    self._target.renew()
             except BaseException:
                 fetching.shutdown(wait=False, cancel_futures=True)
                 decoding.shutdown(wait=False, cancel_futures=True)
@@ -82,9 +81,11 @@ class Collector:
                 continue
             while len(waiting) >= _AHEAD * self._connections:
                 waiting = _settled(waiting)
+                self._target.renew()
             waiting.add(fetching.submit(self._instant, number, hour, report, decoding))
         while waiting:
             waiting = _settled(waiting)
+            self._target.renew()
         slices = [self._slice(number, hour) for hour in self._plan.times]
         name = self._plan.cycle.member_file(number)
         start, interval = self._plan.cycle.time, self._plan.step * _HOUR
