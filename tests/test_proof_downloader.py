@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 
 from habsim import member
@@ -15,7 +16,7 @@ from habsim.arrays import Floats
 from habsim.cycle import PERIOD, Cycle
 from habsim.earth import way
 from habsim.errors import BadFileError
-from scripts.auto_downloader import DONE, NOT_YET
+from scripts.auto_downloader import DONE, FAILED, NOT_YET
 from scripts.downloader.plan import Plan, grib_path
 from tests.noaa import Noaa, noaa, status, truth
 from tests.service import application, get
@@ -130,6 +131,33 @@ def test_two_at_once_are_one(tmp_path: Path, host: Noaa) -> None:
     finally:
         process.kill()
         process.wait()
+
+
+def test_a_decoder_that_is_killed_is_a_failure_and_not_a_cycle_that_is_not_there_yet(
+    tmp_path: Path, host: Noaa
+) -> None:
+    last = grib_path(CYCLE, 1, "b", HOURS)
+    host.faults[last] = status(503)
+    words = command("--source-url", host.address)
+    process = subprocess.Popen(words, cwd=ROOT, env=environment(tmp_path), stderr=subprocess.PIPE, text=True)
+    try:
+        deadline = time.monotonic() + 60.0
+        while not host.asked[last]:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        for child in psutil.Process(process.pid).children():
+            if any("spawn_main" in word for word in child.cmdline()):
+                child.kill()
+        host.faults.clear()
+        _, told = process.communicate(timeout=60.0)
+    finally:
+        process.kill()
+        process.wait()
+    assert process.returncode == FAILED, told
+    assert "fewer --cores" in told
+    assert "Traceback" not in told
+    assert download(tmp_path, [host]).returncode == DONE
+    check_member(tmp_path / "store" / CYCLE.member_file(1), 1)
 
 
 def test_the_current_and_the_previous_cycle_stay(tmp_path: Path, host: Noaa) -> None:
