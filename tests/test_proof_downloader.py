@@ -252,3 +252,25 @@ def fields(plan: Plan, name: str, number: int) -> Floats:
     stack = [[truth(name, hpa, hour, number, HALF_DEGREE) for hour in plan.times] for hpa in plan.levels_hpa]
     grid = np.moveaxis(np.array(stack), (2, 3), (0, 1))
     return np.concatenate([grid, grid[:, :1]], axis=1)
+
+
+def test_a_disk_that_fills_up_on_the_way_fails_and_the_next_run_goes_on(tmp_path: Path, host: Noaa) -> None:
+    """The work folder is on a disk of 100 kB, less than one time of one member; the store has room."""
+    work = tmp_path / "work"
+    script = 'mkdir -p "$1" && mount -t tmpfs -o size=100k tmpfs "$1" && shift && exec "$@"'
+    words = command("--source-url", host.address, "--work", str(work))
+    done = subprocess.run(
+        ["unshare", "--mount", "sh", "-c", script, "sh", str(work), *words],
+        cwd=ROOT,
+        env=environment(tmp_path),
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == FAILED, done.stderr
+    assert "No space left on device" in done.stderr
+    assert not (tmp_path / "store" / "whichgefs").exists()
+    assert download(tmp_path, [host], "--work", str(work)).returncode == DONE
+    for number in range(MEMBERS):
+        check_member(tmp_path / "store" / CYCLE.member_file(number), number)

@@ -1,8 +1,10 @@
-"""Every command with curl in README and docs is answered by a server that flies in the demonstration."""
+"""Every example in README and docs runs: curl against a server in the demonstration, and the rest."""
 
 import os
 import re
 import subprocess
+import sys
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,10 +16,16 @@ ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", ROOT / "docs" / "operations.md"]
 
 
-def blocks(page: Path) -> list[str]:
-    """Return the indented blocks of a page that use curl."""
+def blocks(page: Path, word: str = "curl") -> list[str]:
+    """Return the indented blocks of a page that use `word`."""
     found = re.findall(r"(?:^    .*\n(?:\n(?=    ))?)+", page.read_text(), re.MULTILINE)
-    return [block for block in found if "curl" in block]
+    return [block for block in found if word in block]
+
+
+def demonstration(folder: Path) -> dict[str, str]:
+    """Return an environment in which a small demonstration is flown, its files in `folder`."""
+    settings = {"HABSIM_DATA_DIR": str(folder / "data"), "HABSIM_MEMBERS": "3", "PYTHONPATH": str(ROOT)}
+    return {"PATH": os.environ["PATH"], "HOME": str(folder), **settings}
 
 
 @pytest.fixture(scope="module")
@@ -44,3 +52,35 @@ def test_every_curl_line_is_answered(page: Path, server: Server, tmp_path: Path)
     assert ended.returncode == 0, ended.stderr
     assert ended.stderr.count(" answered") == commands.count("curl ") > 0
     assert all(path.stat().st_size for path in tmp_path.iterdir())
+
+
+def test_the_command_line_does_what_the_readme_shows(tmp_path: Path) -> None:
+    (block,) = blocks(ROOT / "README.md", "scripts/habsim ")
+    commands = [line.strip() for line in block.splitlines()]
+    assert len(commands) == 3
+    for command in commands:
+        command = command.replace("scripts/habsim", f"{sys.executable} {ROOT / 'scripts' / 'command.py'}")
+        ended = subprocess.run(
+            ["bash", "-c", command],
+            cwd=tmp_path,
+            env=demonstration(tmp_path),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert ended.returncode == 0, ended.stderr
+        assert ended.stdout or (tmp_path / "flight.kml").read_text().startswith("<?xml")
+
+
+def test_the_notebook_lines_print_a_landing(tmp_path: Path) -> None:
+    (block,) = blocks(ROOT / "README.md", "scripts.client")
+    ended = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(block)],
+        cwd=tmp_path,
+        env=demonstration(tmp_path),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stderr
+    assert re.fullmatch(r"\{'lat': [\d.]+, 'lon': -[\d.]+\}\n", ended.stdout)

@@ -7,6 +7,7 @@ import { age } from "./units.js";
 import { cycleName, cycleTime } from "./zones.js";
 
 const THEME = "habsim.theme";
+const COARSE = 2; // km, cells from which hills are missed
 
 /** Wire the switch of light and dark; `changed` is called with whether it is dark now. */
 export function wireTheme(changed) {
@@ -36,7 +37,9 @@ export function wireTheme(changed) {
 export function showForecast(which) {
   const old = Date.now() / 1000 - cycleTime(which.gefs);
   byId("forecast").textContent = `Forecast GEFS ${cycleName(which.gefs)}, ${age(Math.max(old, 0))} old`;
-  byId("source").textContent = `Winds: ${which.source}. Ground: ${which.elevation.source}.`;
+  const cell = which.elevation.resolution_m / 1000;
+  const coarse = cell > COARSE ? `, a coarse grid: cells of ${cell.toFixed(0)} km` : "";
+  byId("source").textContent = `Winds: ${which.source}. Ground: ${which.elevation.source}${coarse}.`;
   keep("demo", which.demo, "warning", "Winds are synthetic: do not plan a flight with this result.", {
     strong: "Demonstration data.",
     lasting: true,
