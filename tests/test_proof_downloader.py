@@ -255,9 +255,11 @@ def fields(plan: Plan, name: str, number: int) -> Floats:
 
 
 def test_a_disk_that_fills_up_on_the_way_fails_and_the_next_run_goes_on(tmp_path: Path, host: Noaa) -> None:
-    """The work folder is on a disk of 100 kB, less than one time of one member; the store has room."""
+    """The work folder's disk has room at first, but somebody else takes it all; the store has room."""
     work = tmp_path / "work"
-    script = 'mkdir -p "$1" && mount -t tmpfs -o size=100k tmpfs "$1" && shift && exec "$@"'
+    other = 'until ls "$1"/2*/*.idx; do sleep 0.01; done; cat /dev/zero > "$1/other"'
+    quiet = f"({other}) > /dev/null 2>&1 &"
+    script = f'mkdir -p "$1" && mount -t tmpfs -o size=2m tmpfs "$1" && {{ {quiet} shift; exec "$@"; }}'
     words = command("--source-url", host.address, "--work", str(work))
     done = subprocess.run(
         ["unshare", "--mount", "sh", "-c", script, "sh", str(work), *words],
