@@ -14,6 +14,8 @@ import hashlib
 import logging
 import logging.config
 import os
+import re
+import shutil
 import signal
 import sys
 from collections.abc import Sequence
@@ -25,6 +27,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from habsim import logs
 from habsim.cycle import PERIOD, Cycle
 from habsim.errors import BusyError, HabsimError, InvalidRequestError, UnavailableError
+from habsim.files import claim
 from habsim.settings import S3Settings, Settings
 from scripts.arguments import USAGE, Parser, cycle_of
 from scripts.downloader.bucket_target import BucketTarget
@@ -99,13 +102,17 @@ class Downloader:
         if complete(self._target, wanted, self._arguments.members):
             logger.info("cycle %s is in the store %s already", wanted, self._target.address)
             return DONE
-        with self._target.claimed():
-            self._bring(self.plan(wanted))
+        with claim(self._work / "downloader.lock") as held:
+            if not held:
+                raise BusyError(f"another downloader is at work in {self._work}")
+            with self._target.claimed():
+                self._bring(self.plan(wanted))
         return DONE
 
     def _bring(self, plan: Plan) -> None:
         work = self._work / f"{plan.cycle}-{hashlib.sha256(repr(plan).encode()).hexdigest()[:8]}"
         work.mkdir(parents=True, exist_ok=True)
+        self._forget_before(plan.cycle)
         for host in self._hosts:
             host.count_in(work / "requests")
         self._announce(plan)
@@ -122,6 +129,12 @@ class Downloader:
         if gone:
             logger.info("removed %d files of older cycles", len(gone))
 
+    def _forget_before(self, cycle: Cycle) -> None:
+        """Remove what is half done of cycles before `cycle`."""
+        for folder in self._work.iterdir():
+            if re.fullmatch(r"\d{10}-[0-9a-f]{8}", folder.name) and folder.name[:10] < cycle.name:
+                shutil.rmtree(folder)
+
     def _announce(self, plan: Plan) -> None:
         """Say what it will cost; raises `UnavailableError` where it cannot fit."""
         members, slices = plan.members * plan.member_bytes, _SLICES * plan.member_bytes
@@ -133,13 +146,17 @@ class Downloader:
         )
         names = self._target.names()
         present = sum(plan.cycle.member_file(number) in names for number in range(plan.members))
-        room = self._target.free()
-        need = (plan.members - present) * plan.member_bytes + slices
-        if room is not None and need > room:
-            raise UnavailableError(
-                f"cycle {plan.cycle} needs {need / 1e9:.1f} GB in {self._target.address}, "
-                f"{room / 1e9:.1f} GB are free: fewer --members or --hours, or --no-heights"
-            )
+        missing = (plan.members - present) * plan.member_bytes
+        needs = [
+            (self._target.address, self._target.free(), missing + slices),
+            (str(self._work), shutil.disk_usage(self._work).free, slices),
+        ]
+        for place, room, need in needs:
+            if room is not None and need > room:
+                raise UnavailableError(
+                    f"cycle {plan.cycle} needs {need / 1e9:.1f} GB in {place}, {room / 1e9:.1f} GB are free: "
+                    "fewer --members or --hours, or --no-heights"
+                )
 
     def follow(self) -> NoReturn:
         """Take each cycle as it comes, for ever; failures make the looks rarer, a sound one often again."""
@@ -247,7 +264,7 @@ def main(words: Sequence[str] | None = None, clock: Clock | None = None) -> int:
         hint = "" if isinstance(error, TroubleError) else "; the store serves what it served before"
         logger.error("failed: %s%s", error, hint)
         return FAILED
-    except Exception:  # Python's own exit code for a bug would say "not yet"
+    except Exception:  # Python's own exit code for it would say "not yet"
         logger.exception("failed: this is a bug; the store serves what it served before")
         return FAILED
 

@@ -184,6 +184,22 @@ def test_a_source_that_is_away_is_replaced_by_the_next(tmp_path: Path, host: Noa
     assert done.returncode == DONE, done.stderr
 
 
+def test_what_killed_runs_left_is_cleared_away(tmp_path: Path, host: Noaa) -> None:
+    store, work = tmp_path / "store", tmp_path / "data" / "download"
+    half, fresh = (store / f".{CYCLE.member_file(0)}.{name}.partial" for name in ("half", "fresh"))
+    before, after = work / "2025123118-0123abcd", work / "2026010106-0123abcd"
+    for folder in (store, before, after):
+        folder.mkdir(parents=True)
+    for path in (half, fresh, before / "00_000.a.0.grb", after / "00_000.a.0.grb"):
+        path.touch()
+    os.utime(half, (0.0, time.time() - 3700.0))
+    assert download(tmp_path, [host]).returncode == DONE
+    assert not half.exists()
+    assert fresh.exists()  # somebody may be at it
+    assert not before.exists()
+    assert after.exists()  # it may be wanted later
+
+
 def test_a_cycle_that_cannot_fit_is_refused_before_anything_is_fetched(tmp_path: Path, host: Noaa) -> None:
     words = [
         *command("--source-url", host.address),

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 
 from habsim import member
@@ -132,6 +133,33 @@ def test_two_at_once_are_one(tmp_path: Path, host: Noaa) -> None:
         process.wait()
 
 
+def test_a_decoder_that_is_killed_is_a_failure_and_not_a_cycle_that_is_not_there_yet(
+    tmp_path: Path, host: Noaa
+) -> None:
+    last = grib_path(CYCLE, 1, "b", HOURS)
+    host.faults[last] = status(503)
+    words = command("--source-url", host.address)
+    process = subprocess.Popen(words, cwd=ROOT, env=environment(tmp_path), stderr=subprocess.PIPE, text=True)
+    try:
+        deadline = time.monotonic() + 60.0
+        while not host.asked[last]:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        for child in psutil.Process(process.pid).children():
+            if any("spawn_main" in word for word in child.cmdline()):
+                child.kill()
+        host.faults.clear()
+        _, told = process.communicate(timeout=60.0)
+    finally:
+        process.kill()
+        process.wait()
+    assert process.returncode == FAILED, told
+    assert "fewer --cores" in told
+    assert "Traceback" not in told
+    assert download(tmp_path, [host]).returncode == DONE
+    check_member(tmp_path / "store" / CYCLE.member_file(1), 1)
+
+
 def test_the_current_and_the_previous_cycle_stay(tmp_path: Path, host: Noaa) -> None:
     cycles = [Cycle.at(CYCLE.time + number * PERIOD) for number in range(3)]
     store = tmp_path / "store"
@@ -227,9 +255,11 @@ def fields(plan: Plan, name: str, number: int) -> Floats:
 
 
 def test_a_disk_that_fills_up_on_the_way_fails_and_the_next_run_goes_on(tmp_path: Path, host: Noaa) -> None:
-    """The work folder is on a disk of 100 kB, less than one time of one member; the store has room."""
+    """The work folder's disk has room at first, but somebody else takes it all; the store has room."""
     work = tmp_path / "work"
-    script = 'mkdir -p "$1" && mount -t tmpfs -o size=100k tmpfs "$1" && shift && exec "$@"'
+    other = 'until ls "$1"/2*/*.idx; do sleep 0.01; done; cat /dev/zero > "$1/other"'
+    quiet = f"({other}) > /dev/null 2>&1 &"
+    script = f'mkdir -p "$1" && mount -t tmpfs -o size=2m tmpfs "$1" && {{ {quiet} shift; exec "$@"; }}'
     words = command("--source-url", host.address, "--work", str(work))
     done = subprocess.run(
         ["unshare", "--mount", "sh", "-c", script, "sh", str(work), *words],

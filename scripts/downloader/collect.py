@@ -9,6 +9,7 @@ import multiprocessing
 import shutil
 from collections.abc import Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
 from functools import partial
 from pathlib import Path
 
@@ -19,10 +20,11 @@ from scripts.downloader.hosts import AbsentError, GoneError, Host, TroubleError
 from scripts.downloader.plan import LEVELS_HPA, Plan, grib_path
 from scripts.downloader.report import Report
 from scripts.downloader.spool import fetch
-from scripts.downloader.target import Target, checked
+from scripts.downloader.target import Target
 
 _AHEAD = 4  # slices for each connection, that may be on their way at once
 _HOUR = 3600.0
+_PATIENCE = 60.0  # s, between words to the store that this run is alive
 
 logger = logging.getLogger(__name__)
 
@@ -57,6 +59,10 @@ class Collector:
             try:
                 for number in missing:
                     self._member(number, report, fetching, decoding)
+            except BrokenProcessPool as error:
+                raise UnavailableError(
+                    "a process that decodes was killed, perhaps for want of memory: try fewer --cores"
+                ) from error
             except BaseException:
                 fetching.shutdown(wait=False, cancel_futures=True)
                 decoding.shutdown(wait=False, cancel_futures=True)
@@ -64,11 +70,7 @@ class Collector:
         shutil.rmtree(self._work, ignore_errors=True)
 
     def _published(self, number: int) -> bool:
-        return self._target.sound(self._plan.cycle.member_file(number), self._check)
-
-    def _check(self, path: Path) -> None:
-        plan = self._plan
-        checked(path, plan.shape, plan.cycle.time, plan.step * _HOUR)
+        return self._target.sound(self._plan.cycle.member_file(number), self._plan)
 
     def _member(
         self, number: int, report: Report, fetching: ThreadPoolExecutor, decoding: ProcessPoolExecutor
@@ -80,21 +82,27 @@ class Collector:
                 report.done()
                 continue
             while len(waiting) >= _AHEAD * self._connections:
-                waiting = _settled(waiting)
-                self._target.renew()
+                waiting = self._settled(waiting)
             waiting.add(fetching.submit(self._instant, number, hour, report, decoding))
         while waiting:
-            waiting = _settled(waiting)
-            self._target.renew()
+            waiting = self._settled(waiting)
         slices = [self._slice(number, hour) for hour in self._plan.times]
         name = self._plan.cycle.member_file(number)
         start, interval = self._plan.cycle.time, self._plan.step * _HOUR
         origin = self._origin(number, slices[-1])
         write = partial(member.join, paths=slices, start=start, interval=interval, origin=origin)
-        self._target.put(name, write, self._check)
+        self._target.put(name, write, self._plan)
         logger.info("published %s", name)
         for path in slices:
             path.unlink()
+
+    def _settled(self, waiting: set[Future[object]]) -> set[Future[object]]:
+        """Return those of `waiting` not done when the next is, or after a while; raises what one raised."""
+        done, rest = wait(waiting, _PATIENCE, FIRST_COMPLETED)
+        for future in done:
+            future.result()
+        self._target.renew()
+        return rest
 
     def _instant(self, number: int, hour: int, report: Report, decoding: ProcessPoolExecutor) -> None:
         """Fetch and decode one instant; a file that is bad at one host is asked of the next."""
@@ -138,11 +146,3 @@ class Collector:
             _, _, done = (member.parse(stream, part.name).origin or "").partition("; ")
         text = f"NOAA GEFS, cycle {plan.cycle}, member {number}, every {plan.step} h to {plan.hours} h"
         return f"{text}; {done}" if done else text
-
-
-def _settled(waiting: set[Future[object]]) -> set[Future[object]]:
-    """Return those of `waiting` that are not done when the next is; raises what one raised."""
-    done, rest = wait(waiting, return_when=FIRST_COMPLETED)
-    for future in done:
-        future.result()
-    return rest

@@ -1,15 +1,20 @@
 """A store in a folder, for its one writer."""
 
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from elev import publish_embedded
 from habsim.errors import BadFileError, BusyError
-from habsim.files import claim, publish
+from habsim.files import PARTIAL, claim, publish
 from habsim.stores import ELEVATION
-from scripts.downloader.target import Check, Write
+from scripts.downloader.plan import Plan
+from scripts.downloader.target import Write, verify
+
+_ABANDONED = 3600.0  # s, after which a file that is still half written belongs to a run that was killed
 
 
 class FolderTarget:
@@ -25,7 +30,14 @@ class FolderTarget:
         with claim(self._folder / ".downloader.lock") as held:
             if not held:
                 raise BusyError(f"another downloader is at work on {self.address}")
+            self._clear()
             yield
+
+    def _clear(self) -> None:
+        """Remove what killed runs left half written."""
+        for path in self._folder.glob(f".*{PARTIAL}"):
+            if time.time() - path.stat().st_mtime > _ABANDONED:
+                path.unlink()
 
     def renew(self) -> None:
         """Do nothing: the lock holds as long as the process lives."""
@@ -45,20 +57,20 @@ class FolderTarget:
         """Return the names of the member files."""
         return {path.name for path in self._folder.glob("*_*.npz")}
 
-    def sound(self, name: str, check: Check) -> bool:
-        """Return whether a member file is there and passes `check`."""
+    def sound(self, name: str, plan: Plan) -> bool:
+        """Return whether a whole, undamaged member file of `plan` is there."""
         path = self._folder / name
         if not path.is_file():
             return False
         try:
-            check(path)
+            verify(path, plan)
         except BadFileError:
             return False
         return True
 
-    def put(self, name: str, write: Write, check: Check) -> None:
-        """Make a file whole: `write` fills it, `check` looks at it first."""
-        publish(self._folder / name, write, check=check)
+    def put(self, name: str, write: Write, plan: Plan) -> None:
+        """Make a member file of `plan` whole: `write` fills it, and it is verified before it is published."""
+        publish(self._folder / name, write, check=partial(verify, plan=plan))
 
     def remove(self, name: str) -> None:
         """Remove a file; there need not be one."""

@@ -19,6 +19,7 @@ from habsim import member
 from habsim.cycle import Cycle
 from habsim.errors import BadFileError, InvalidRequestError
 from habsim.stores import WHICH
+from scripts.downloader.plan import Plan
 
 HISTORY = "publications.txt"
 MEMBER = re.compile(r"(\d{10})_\d\d\.npz")
@@ -26,7 +27,6 @@ _GRACE = 3600.0  # s, that a cycle stays after it stopped being current
 _KEPT = 50  # lines of the history
 
 Write = Callable[[BinaryIO], object]
-Check = Callable[[Path], object]
 
 
 class Target(Protocol):
@@ -49,11 +49,11 @@ class Target(Protocol):
     def names(self) -> set[str]:
         """Return the names of the member files."""
 
-    def sound(self, name: str, check: Check) -> bool:
-        """Return whether a member file is there and passes `check`, which raises `BadFileError`."""
+    def sound(self, name: str, plan: Plan) -> bool:
+        """Return whether a member file of `plan` is there."""
 
-    def put(self, name: str, write: Write, check: Check) -> None:
-        """Make a file whole: `write` fills it, `check` looks at it first."""
+    def put(self, name: str, write: Write, plan: Plan) -> None:
+        """Make a member file of `plan` whole: `write` fills it, and it is verified before it is published."""
 
     def remove(self, name: str) -> None:
         """Remove a file; there need not be one."""
@@ -86,6 +86,8 @@ def point(target: Target, cycle: Cycle, now: float) -> list[str]:
     """Make `cycle`, whose members are there, the current one; return the names of the old files removed."""
     before = current(target)
     history = _history(target)
+    if before is not None and (not history or history[-1][0] != before.name):
+        history.append((before.name, now))  # somebody else pointed at it
     if before != cycle:
         history.append((cycle.name, now))
     target.put_text(HISTORY, "".join(f"{name} {moment:.0f}\n" for name, moment in history))
@@ -117,10 +119,16 @@ def _ended(history: list[tuple[str, float]], cycle: str) -> float:
     return ended[-1] if ended else 0.0
 
 
-def checked(path: Path, shape: tuple[int, ...], start: float, interval: float) -> None:
-    """Raise `BadFileError` unless the member file at `path` is sound and has this shape and these times."""
+def fits(stream: BinaryIO, name: str, plan: Plan) -> None:
+    """Raise `BadFileError` unless `stream` is a member file with the grid, levels and times of `plan`."""
+    layout = member.parse(stream, name)
+    found = layout.shape, layout.start, layout.interval, layout.heights_offset is not None
+    if found != (plan.shape, plan.cycle.time, plan.step * 3600.0, plan.heights):
+        raise BadFileError(f"{name} has other times, levels or another grid than asked for")
+
+
+def verify(path: Path, plan: Plan) -> None:
+    """Raise `BadFileError` unless the file at `path` is a whole, undamaged member file of `plan`."""
     with path.open("rb") as stream:
-        layout = member.parse(stream, path.name)
-        if (layout.shape, layout.start, layout.interval) != (shape, start, interval):
-            raise BadFileError(f"{path.name} has other times, levels or another grid than asked for")
+        fits(stream, path.name, plan)
         member.verify(stream, path.name)
