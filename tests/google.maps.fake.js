@@ -186,11 +186,11 @@
   class AdvancedMarkerElement extends HTMLElement {
     constructor(options) {
       super();
-      known(options, ["map", "position", "gmpDraggable", "zIndex"], "AdvancedMarkerElement");
+      known(options, ["map", "position", "gmpDraggable", "anchorLeft", "anchorTop", "zIndex"], "AdvancedMarkerElement");
       this._position = options.position;
       this.map = options.map;
       this.style.setProperty("position", "absolute");
-      this.style.setProperty("transform", "translate(-50%, -50%)");
+      this.style.setProperty("transform", `translate(${options.anchorLeft ?? "-50%"}, ${options.anchorTop ?? "-100%"})`);
       this.map.element.append(this);
       this.addEventListener("pointerdown", (event) => options.gmpDraggable && this.drag(event));
       this.place();

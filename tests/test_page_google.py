@@ -12,9 +12,10 @@ from urllib.parse import parse_qs, urlparse
 import pytest
 from playwright.sync_api import Page, Route, expect
 
+from habsim.headers import policy
 from scripts.page_site import site
 from tests.page_visits import Visit, answer, fact, question, run, shown
-from tests.test_page_map import layer, pin
+from tests.test_page_map import layer, picture, pin
 
 pytestmark = pytest.mark.xdist_group("map")
 
@@ -106,6 +107,7 @@ def test_google_is_asked_as_it_says(visit: Visit, google: str) -> None:
     script = page.evaluate("google.asked.script")
     asked = {name: values[0] for name, values in parse_qs(urlparse(script).query).items()}
     assert (asked["key"], asked["map_ids"], asked["loading"]) == ("a-key", "a-map", "async")
+    assert asked["v"] == "quarterly"
     assert sorted(page.evaluate("google.asked.libraries")) == ["core", "maps", "marker"]
     assert page.evaluate("google.asked.maps[0].options.mapId") == "a-map"
     page.get_by_text("Layers", exact=True).click()
@@ -131,6 +133,50 @@ def test_where_google_fails_the_built_in_map_serves(
     run(page)
     assert layer(page, "paths") == 42
     assert fact(page, "landed").startswith("21 of 21")
+
+
+def test_a_key_that_is_refused_later_has_the_built_in_map_take_over(visit: Visit, google: str) -> None:
+    page = visit(address=google, routes={GOOGLE: stand_in})
+    run(page)
+    page.get_by_role("button", name="Dark").click()
+    page.evaluate("gm_authFailure()")
+    expect(page.locator("[data-notice=map]")).to_contain_text("the key is refused")
+    expect(page.locator("#map canvas")).to_be_visible()
+    expect(page.locator(".google-fake")).to_have_count(0)
+    expect(page.locator("#map")).to_have_attribute("data-paths", "42")
+    page.wait_for_timeout(800)
+    average = picture(page).resize((1, 1)).getpixel((0, 0))
+    assert isinstance(average, tuple) and sum(average) < 300  # as dark as the page is by now
+
+
+def test_where_the_policy_refuses_google_the_built_in_map_serves(visit: Visit, google: str) -> None:
+    def without_google(route: Route) -> None:
+        if urlparse(route.request.url).path != "/":
+            return route.continue_()
+        response = route.fetch()
+        ours = {**response.headers, "content-security-policy": policy()}
+        return route.fulfill(response=response, headers=ours)
+
+    refusal = ("Loading the script 'https://maps.googleapis.com/maps/api/js",)
+    page = visit(address=google, routes={google: without_google, GOOGLE: stand_in}, expected=refusal)
+    expect(page.locator("[data-notice=map]")).to_contain_text("its script cannot be loaded")
+    expect(page.locator("#map canvas")).to_be_visible()
+
+
+def test_an_area_is_drawn_by_keys(either: Callable[[str], Page]) -> None:
+    page = either("")
+    run(page)
+    page.get_by_role("button", name="Draw an area").press("Enter")
+    page.evaluate("""
+      const inner = document.createElement('div'); // Google's map has the focus in an element of its own
+      inner.tabIndex = 0;
+      const map = document.querySelector('#map');
+      if (!map.querySelector('canvas')) map.append(inner), inner.focus();
+    """)
+    page.keyboard.press("Space")
+    assert layer(page, "drawing") == 1
+    page.keyboard.press("Escape")
+    assert layer(page, "drawing") == 0
 
 
 def test_no_class_is_used_that_google_has_removed_or_deprecated() -> None:

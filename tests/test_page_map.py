@@ -8,9 +8,10 @@ from urllib.parse import parse_qsl
 import numpy as np
 import pytest
 from PIL import Image
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
-from tests.page_visits import Visit, answer, fact, question, run, shown
+from scripts.page_site import wait_until
+from tests.page_visits import Visit, answer, fact, question, ready, run, shown
 
 pytestmark = pytest.mark.xdist_group("map")
 
@@ -21,6 +22,20 @@ RECORD = """
     const {question} = document.querySelector('#results').dataset;
     if (drawn.at(-1) !== question) drawn.push(question);
   }).observe(document.querySelector('#results'), {attributes: true, attributeFilter: ['data-question']});
+"""
+# A tab in the background gets no frames; here long waits are over at once, until it is seen.
+UNSEEN = """
+  const {requestAnimationFrame: frame, setTimeout: wait} = window;
+  const held = [];
+  let hidden = true;
+  Object.defineProperty(document, 'hidden', {get: () => hidden});
+  window.requestAnimationFrame = (act) => hidden ? held.push(act) : frame.call(window, act);
+  window.setTimeout = (act, ms, ...rest) => wait.call(window, act, hidden && ms > 10000 ? 100 : ms, ...rest);
+  window.see = () => {
+    hidden = false;
+    held.forEach((act) => frame.call(window, act));
+    document.dispatchEvent(new Event('visibilitychange'));
+  };
 """
 
 
@@ -198,7 +213,21 @@ def test_the_dark_map_shows_the_same(visit: Visit) -> None:
     assert layer(page, "paths") == 42
 
 
-@pytest.mark.parametrize(("lat", "lon"), [(10.0, 179.9), (75.0, 20.0)])
+def test_a_page_that_nobody_sees_waits_with_its_map(chrome: Browser, demo: str) -> None:
+    page = chrome.new_page()
+    page.add_init_script(UNSEEN)
+    page.goto(demo)
+    wait_until(page, "document.documentElement?.dataset.ready === 'true'")
+    page.wait_for_timeout(2500)
+    assert page.evaluate("document.documentElement.dataset.map") is None
+    expect(page.locator("[data-notice=map]")).to_have_count(0)
+    page.evaluate("see()")
+    ready(page)
+    assert page.evaluate("document.documentElement.dataset.map") == "drawn"
+    page.close()
+
+
+@pytest.mark.parametrize(("lat", "lon"), [(10.0, -179.9), (75.0, 20.0)])
 def test_launches_at_the_date_line_and_far_north_are_drawn_unbroken(
     visit: Visit, lat: float, lon: float
 ) -> None:
@@ -209,6 +238,11 @@ def test_launches_at_the_date_line_and_far_north_are_drawn_unbroken(
     assert box is not None
     assert box["x"] < x < box["x"] + box["width"] and box["y"] < y < box["y"] + box["height"]
     assert layer(page, "landings") == 441
+    landed = float(fact(page, "point").split("\n")[0].split(", ")[1])
+    assert landed * lon < 0 or abs(lon) < 90  # it has crossed the date line
+    scale = page.locator(".maplibregl-ctrl-scale").inner_text()
+    length, unit = scale.split()
+    assert unit == "km" and int(length) <= 20  # no line goes round the world
     page.wait_for_timeout(500)
     red, green, blue = np.moveaxis(np.asarray(picture(page)), -1, 0)
     assert (

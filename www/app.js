@@ -63,6 +63,10 @@ map = openMap(byId("map"), {
   clicked: (place) => move(place, true),
   moved: move,
   notice: (sentence) => notify("map", "warning", sentence, { strong: "Map." }),
+  replaced: (found) => {
+    found?.setDark(document.documentElement.hasAttribute("data-dark"));
+    (map = Promise.resolve(found)).then(use);
+  },
 });
 
 /** Return what tells one question from another. */
@@ -279,14 +283,18 @@ byId("units").addEventListener("click", () => {
 document.documentElement.dataset.ready = "true";
 performance.mark("habsim:ready");
 look();
-map.then((found) => {
+map.then(use);
+
+/** Draw on that map from now on, or say that there is none. */
+function use(found) {
   document.documentElement.dataset.map = found ? "drawn" : "none";
   performance.mark("habsim:map");
   byId("layers").hidden = found === null;
   if (found === null) return;
   offerLayers(found);
   view.use(found);
-});
+}
+
 await lookAtForecast();
 greet();
 setInterval(lookAtForecast, LOOK);

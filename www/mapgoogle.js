@@ -1,6 +1,6 @@
 /** Google Maps, where a key is configured; see mapping.js for what it does.  Current classes only. */
 
-import { drawing, pinButton } from "./surface.js";
+import { drawing, inTime, pinButton } from "./surface.js";
 
 const LOADER = "https://maps.googleapis.com/maps/api/js";
 const PATIENCE = 15000; // ms until Google counts as out of reach
@@ -15,12 +15,9 @@ const ORDER = ["areas", "paths", "landings", "launches", "drawing", "balloons"];
  */
 export async function openGoogle(element, options) {
   const { key, map_id: mapId } = options.google;
-  const refused = new Promise((_, reject) => {
-    Object.assign(window, { gm_authFailure: () => reject(new Error("the key is refused")) });
-  });
-  const late = new Promise((_, reject) => setTimeout(() => reject(new Error("it does not answer")), PATIENCE));
-  const wait = (work) => Promise.race([work, refused, late]);
-  late.catch(() => {});
+  const why = new Error("the key is refused");
+  const refused = new Promise((_, reject) => Object.assign(window, { gm_authFailure: () => reject(why) }));
+  const wait = (work) => inTime(Promise.race([work, refused]), PATIENCE, "it does not answer");
   refused.catch(() => {});
   await wait(load(key, mapId));
   const { maps } = window.google;
@@ -59,6 +56,20 @@ export async function openGoogle(element, options) {
   }
   map.addListener("click", clicked);
 
+  function destroy() {
+    for (const data of layers.values()) data.setMap(null);
+    heat?.setMap(null);
+    marker.remove();
+    maps.event.clearInstanceListeners(map);
+    element.replaceChildren();
+  }
+
+  const fail = () => {
+    destroy();
+    options.failed(why);
+  };
+  Object.assign(window, { gm_authFailure: fail }); // Google may refuse a key after it has drawn a map
+
   return {
     extras: [],
     setLaunch: (place) => (marker.position = point(place)),
@@ -83,13 +94,7 @@ export async function openGoogle(element, options) {
     drawn: async () => {},
     draw: draws.start,
     clearDrawing: draws.clear,
-    destroy() {
-      for (const data of layers.values()) data.setMap(null);
-      heat?.setMap(null);
-      marker.remove();
-      maps.event.clearInstanceListeners(map);
-      element.replaceChildren();
-    },
+    destroy,
   };
 }
 
@@ -104,7 +109,7 @@ const point = ({ lat, lon }) => ({ lat, lng: lon });
 function load(key, mapId) {
   return new Promise((resolve, reject) => {
     Object.assign(window, { habsimGoogle: resolve });
-    const query = new URLSearchParams({ key, v: "weekly", loading: "async", callback: "habsimGoogle", auth_referrer_policy: "origin" });
+    const query = new URLSearchParams({ key, v: "quarterly", loading: "async", callback: "habsimGoogle", auth_referrer_policy: "origin" });
     if (mapId) query.set("map_ids", mapId);
     const script = document.createElement("script");
     script.src = `${LOADER}?${query}`;
@@ -195,7 +200,7 @@ function pin(maps, map, surface, { centre, moved }) {
     const { lat, lng } = new maps.LatLng(marker.position).toJSON();
     return { lat, lon: lng };
   };
-  const marker = new maps.marker.AdvancedMarkerElement({ map, position: point(centre), gmpDraggable: true, zIndex: 1000 });
+  const marker = new maps.marker.AdvancedMarkerElement({ map, position: point(centre), gmpDraggable: true, anchorTop: "-50%", zIndex: 1000 });
   marker.append(pinButton(surface, where, moved));
   marker.addEventListener("gmp-drag", () => moved(where(), false));
   marker.addEventListener("gmp-dragend", () => moved(where(), true));

@@ -4,7 +4,7 @@ import * as maplibre from "./vendor/maplibre-gl-6.17.0/dist/maplibre-gl.mjs";
 import { element as make } from "./dom.js";
 import { LAYERS, style } from "./mapstyle.js";
 import { ribbons } from "./ribbons.js";
-import { drawing, pinButton } from "./surface.js";
+import { drawing, inTime, pinButton } from "./surface.js";
 
 const HEAT_BEFORE = "area-fill"; // the layer that the heat map lies under
 const ANSWER = ["paths", "landings", "areas"]; // the sources that an answer is drawn from
@@ -29,7 +29,7 @@ export async function openMapLibre(element, options) {
   map.addControl(new maplibre.NavigationControl({ visualizePitch: true }), "top-right");
   map.addControl(new maplibre.ScaleControl({ maxWidth: 110 }), "bottom-left");
   map.getCanvas().setAttribute("aria-label", "Map: arrow keys move it, plus and minus zoom");
-  await loaded(map);
+  await inTime(map.once("load"), LOAD, "it does not load");
 
   const shapes = new Map(); // what each layer shows, to be drawn again in another style
   const hidden = new Set();
@@ -168,16 +168,5 @@ function styled() {
     const nonce = document.querySelector("link[nonce]")?.nonce ?? null;
     const refused = () => reject(new Error("its style sheet does not load"));
     document.head.append(make("link", { rel: "stylesheet", href, nonce, load: resolve, error: refused }));
-  });
-}
-
-/** Return when the map can be drawn on; raises why it cannot. */
-function loaded(map) {
-  return new Promise((resolve, reject) => {
-    const late = setTimeout(() => reject(new Error("it does not load")), LOAD);
-    map.once("load", () => {
-      clearTimeout(late);
-      resolve();
-    });
   });
 }

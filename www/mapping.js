@@ -13,6 +13,7 @@
  * @property {(place: Place) => void} clicked somebody chose a place
  * @property {(place: Place, done: boolean) => void} moved the pin is dragged or moved by keys; `done` when let go
  * @property {(sentence: string) => void} notice something that people should know
+ * @property {(map: MapView|null) => void} replaced another map has taken the place of one that failed while in use
  *
  * Layers, in the order in which they lie: `areas` (polygons {level, name}), `paths` (lines {member, phase, control}),
  * `landings` (points {label, nominal}), `launches` (points {label, chosen}), `balloons` (points {phase, control}).
@@ -46,14 +47,22 @@
  */
 export async function openMap(element, options) {
   if (options.google) {
-    try {
-      const { openGoogle } = await import("./mapgoogle.js");
-      return await openGoogle(element, options);
-    } catch (error) {
+    const instead = (error) => {
       options.notice(`Google Maps cannot be used (${error.message}); this is the built-in map.`);
       element.replaceChildren();
+      return openBuiltIn(element, options);
+    };
+    try {
+      const { openGoogle } = await import("./mapgoogle.js");
+      return await openGoogle(element, { ...options, failed: async (error) => options.replaced(await instead(error)) });
+    } catch (error) {
+      return instead(error);
     }
   }
+  return openBuiltIn(element, options);
+}
+
+async function openBuiltIn(element, options) {
   try {
     if (!document.createElement("canvas").getContext("webgl2")) throw new Error("this browser has no WebGL");
     const { openMapLibre } = await import("./maplibre.js");

@@ -16,6 +16,26 @@ const MOVES = { ArrowUp: [0, -1], ArrowDown: [0, 1], ArrowLeft: [-1, 0], ArrowRi
 const NEAR = 14; // px from the first corner that close an area
 const NAME = "Launch: arrow keys move it, with Shift farther";
 
+/** Return what `work` gives; raises `why` after `ms` of being seen without it, since hidden pages draw nothing. */
+export async function inTime(work, ms, why) {
+  const watch = new AbortController();
+  let timer = 0;
+  const late = new Promise((_, reject) => {
+    const begin = () => {
+      clearTimeout(timer);
+      if (!document.hidden) timer = setTimeout(() => reject(new Error(why)), ms);
+    };
+    document.addEventListener("visibilitychange", begin, { signal: watch.signal });
+    begin();
+  });
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    clearTimeout(timer);
+    watch.abort();
+  }
+}
+
 /** Return the button of a pin; `where` gives its place, `moved` is told of new ones as mapping.js says. */
 export function pinButton(surface, where, moved) {
   const button = element("button", { type: "button", class: "pin", "aria-label": NAME });
@@ -66,7 +86,7 @@ export function drawing(surface, show) {
     else if (event.key === "Enter" && corners.length >= 3) {
       event.preventDefault();
       close();
-    } else if (event.key === " " && event.target === surface.element) {
+    } else if (event.key === " " && surface.element.contains(event.target) && !event.target.closest("a, button")) {
       event.preventDefault();
       add(surface.centre());
     }
