@@ -153,7 +153,7 @@ function look(name, feature, colour, order, maps) {
   const phase = colour[get("phase")] ?? colour.descent;
   if (name === "areas") {
     const outer = get("level") > 0.7;
-    return { ...base, fillColor: colour.area, fillOpacity: outer ? 0.12 : 0.22, strokeColor: colour.area, strokeWeight: 2 };
+    return { ...base, fillColor: colour.area, fillOpacity: outer ? 0.12 : 0.22, strokeColor: colour.area, strokeWeight: outer ? 1.5 : 3 };
   }
   if (name === "paths") {
     const bold = get("control");

@@ -93,7 +93,10 @@ export function style(dark, origin) {
       },
       {
         id: "area-name", type: "symbol", source: "areas",
-        layout: { "symbol-placement": "line", "text-field": ["get", "name"], "text-font": FONT, "text-size": 12, "symbol-spacing": 260 },
+        layout: {
+          "symbol-placement": "line", "text-field": ["get", "name"], "text-font": FONT, "text-size": 12, "symbol-spacing": 160,
+          "text-max-angle": 120, "text-allow-overlap": true, // small rings bend much and lie among landings
+        },
         paint: { "text-color": colour.area, "text-halo-color": colour.halo, "text-halo-width": 2 },
       },
       {
